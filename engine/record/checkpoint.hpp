@@ -1,0 +1,103 @@
+// The checkpoint record: what the engine says about an item, as bytes.
+//
+// A checkpoint is a *delta*: it says what happened, not what the item is now.
+// A row (row.hpp) is what an item is now; folding a row and its checkpoints in
+// order gives the next row. Workers write checkpoints into their lanes (run/),
+// a backend folds them into rows. The same bytes will be the payload of journal
+// frames.
+//
+// Layout, little-endian, in a buffer aligned to 8:
+//
+//   checkpoint_header   64 bytes
+//   text                text_size bytes      (see checkpoint_kind)
+//   payload             payload_size bytes   (schema hash u64, then the encoded value; or a large_object)
+//   zeros               to a multiple of 8
+//
+// This part knows nothing of threads, files or LMDB.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+namespace pawl::core {
+
+using item_id = std::uint64_t;       // dense, per workflow, in the order of admission; below 2^48
+using workflow_id = std::uint16_t;   // per state
+using revision_id = std::uint16_t;   // per workflow: which recorded chain a step number refers to
+
+enum class checkpoint_kind : std::uint8_t {
+  admitted = 1,   // a new item. text: its typed key. payload: its input, or empty. detail: input digest
+  completed = 2,  // step `step` returned. payload: its result, or empty for void. detail: how long it took, ns
+  attempt_failed = 3,  // step `step` failed and will be tried again. text: the error. detail: delay until then, ns
+  failed = 4,     // step `step` failed for good. text: the error. detail: how long the last attempt took, ns
+  skipped = 5,    // the item is skipped in step `step`. text: the reason. detail: as above
+  reset = 6,      // the item is to go on at step `step` of `revision` (a rerun, a changed input or chain).
+                  // generation is the new one. payload: the new input, or empty to keep what is stored.
+                  // text: empty. detail: the new input digest. Stored results of steps >= `step` are dropped.
+  interrupted = 7,  // nothing happened but time: what remains of a back-off at a stop. detail: remaining delay, ns
+};
+
+namespace checkpoint_flag {
+inline constexpr std::uint8_t last = 1;        // completed: the item is done with it
+inline constexpr std::uint8_t keep = 2;        // completed: keep this result beside later ones
+inline constexpr std::uint8_t discard = 4;     // completed, with last: do not store the result
+inline constexpr std::uint8_t sticky = 8;      // failed: later runs leave it alone
+inline constexpr std::uint8_t large = 16;      // payload is a large_object, not the value itself
+inline constexpr std::uint8_t input_is_key = 32;  // admitted, reset: no input stored, the key says it all
+}  // namespace checkpoint_flag
+
+struct checkpoint_header {
+  std::uint32_t size;          // of the whole record: header, text, payload, padding; a multiple of 8
+  std::uint32_t text_size;
+  std::uint32_t payload_size;
+  checkpoint_kind kind;
+  std::uint8_t flags;
+  workflow_id workflow;
+  revision_id revision;
+  std::uint16_t step;          // counts from 0
+  std::uint32_t attempt;       // counts from 1; 0 where no attempt is meant
+  std::uint32_t generation;    // of the item; raised by a rerun or a changed input
+  std::uint32_t sequence;      // of this record among the item's: row.sequence + 1, + 2, ...
+  item_id item;
+  std::uint64_t at_us;         // when, microseconds of the Unix epoch
+  std::uint64_t detail;        // see checkpoint_kind
+  std::uint64_t reserved;      // zero
+};
+static_assert(sizeof(checkpoint_header) == 64);
+
+inline constexpr std::size_t max_key_size = 64 * 1024;               // typed key without its tag byte
+inline constexpr std::size_t max_payload_size = std::size_t{1} << 30;  // encoded input or result
+
+// A payload that lies in a file of its own (store/backend.hpp). The value's
+// schema hash stands here and not in the file.
+struct large_object {
+  std::uint64_t schema_hash;
+  std::uint64_t epoch;    // together the name of the file
+  std::uint64_t number;
+  std::uint64_t size;     // of the encoded value, bytes
+  std::uint32_t crc;      // CRC32C of it
+  std::uint32_t reserved;
+};
+static_assert(sizeof(large_object) == 40);
+
+// A checkpoint in place, in somebody's buffer.
+struct checkpoint {
+  const checkpoint_header* header;
+  std::string_view text;
+  std::span<const std::byte> payload;
+};
+
+// The record at the front of `bytes`, which must hold it whole and well formed:
+// for buffers of this process only. (Bytes from a disk are checked where they are read.)
+inline checkpoint checkpoint_at(const std::byte* bytes) {
+  const auto* header = reinterpret_cast<const checkpoint_header*>(bytes);
+  const auto* tail = bytes + sizeof(checkpoint_header);
+  return {header,
+          {reinterpret_cast<const char*>(tail), header->text_size},
+          {tail + header->text_size, header->payload_size}};
+}
+
+}  // namespace pawl::core

@@ -1,0 +1,152 @@
+// The seam to storage: where checkpoints live.
+//
+// The run (engine/run/) writes checkpoints and asks what is known of an item;
+// everything else about storage is behind this interface. LMDB implements it
+// (engine/lmdb/), tests bring one in memory, a database server must fit too: so
+// nothing of LMDB's shape crosses here.
+//
+// Order of calls: open_workflow once per workflow; then any number of snapshots
+// from any threads, while one thread at a time calls commit().
+#pragma once
+
+#include "record/checkpoint.hpp"
+
+#include <pawl/detail/erased.hpp>
+#include <pawl/report.hpp>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pawl::core {
+
+// A chain as it is recorded: what a stored step number means.
+struct step_identity {
+  std::string name;
+  step_kind kind = step_kind::effect;
+  std::uint32_t version = 0;
+  std::uint64_t result_schema = 0;  // hash; 0: the step has no result
+  bool keep = false;
+  friend bool operator==(const step_identity&, const step_identity&) = default;
+};
+struct chain_revision {
+  revision_id id = 0;               // set by the backend
+  std::uint64_t input_schema = 0;   // 0: inputs are not recorded
+  bool input_is_key = false;
+  std::vector<step_identity> steps;
+};
+struct schema_record {
+  std::uint64_t hash = 0;
+  std::string_view canonical;       // the schema's bytes (pawl/schema.hpp)
+};
+
+struct workflow_record {
+  workflow_id id = 0;
+  std::string name;
+  std::vector<chain_revision> revisions;  // by id, ascending; never empty
+  revision_id current = 0;                // the one just opened (open_workflow) or the newest (workflows)
+  item_id next_item = 0;                  // the id that the next admitted item gets
+};
+
+struct workflow_counts {
+  std::array<std::uint64_t, 5> by_state{};      // indexed by item_state
+  std::vector<std::uint64_t> completed;         // by step of the newest revision: items that have completed it
+  friend bool operator==(const workflow_counts&, const workflow_counts&) = default;
+};
+
+// One payload of a stored item: its schema, and where its bytes are.
+struct stored_payload {
+  bool present = false;
+  std::uint64_t schema_hash = 0;
+  std::uint64_t size = 0;                  // of the encoded value
+  std::span<const std::byte> in_place;     // where it lies in the row; else fetch it
+  std::uint16_t part = 0;                  // for snapshot::fetch
+};
+
+struct step_times {
+  std::uint64_t ended_us = 0;   // Unix epoch
+  std::uint64_t took_ns = 0;
+  std::uint32_t attempts = 0;
+};
+
+// What is stored of an item. Views point into the snapshot and die at its next call.
+struct stored_item {
+  item_id id = 0;
+  item_state state = item_state::pending;
+  bool sticky = false;
+  bool input_is_key = false;
+  revision_id revision = 0;
+  std::uint16_t reached = 0;         // steps completed
+  std::uint16_t result_step = 0;     // value number of `result` (erased.hpp): 0 where there is none
+  std::uint32_t attempts = 0;        // failed attempts of the step it stands at
+  std::uint32_t generation = 0;
+  std::uint32_t sequence = 0;
+  std::uint64_t input_digest = 0;
+  std::uint64_t updated_us = 0;
+  std::uint64_t delay_ns = 0;        // what remains of a back-off, counted from updated_us
+  std::string_view key;              // typed key (pawl/detail/key.hpp)
+  std::string_view error;            // of `failed`, `skipped`, or of the last failed attempt
+  stored_payload input;
+  stored_payload result;             // the latest
+  std::vector<std::pair<std::uint16_t, stored_payload>> kept;  // by value number
+  std::vector<step_times> times;     // by step, as far as reached
+};
+
+// A consistent view. One thread at a time. Cheap to refresh; hold one no longer than needed.
+class snapshot {
+public:
+  virtual ~snapshot() = default;
+  // See everything committed until now. What was returned before becomes invalid.
+  virtual void refresh() = 0;
+  // The item with this typed key. Fast where keys are asked for in the order of their ids.
+  // `whole` false: id, state, sticky, revision, reached, generation, input_digest only.
+  virtual bool find(workflow_id workflow, std::string_view key, stored_item& into, bool whole) = 0;
+  virtual bool load(workflow_id workflow, item_id item, stored_item& into) = 0;
+  // Items with id >= from in ascending order until `each` returns false.
+  // `state`: only these, found by index for failed and skipped.
+  virtual void scan(workflow_id workflow, item_id from, const item_state* state,
+                    const std::function<bool(const stored_item&)>& each) = 0;
+  // The encoded value (without its schema hash), checked against its checksum.
+  virtual void fetch(workflow_id workflow, const stored_item& item, const stored_payload& payload,
+                     std::vector<std::byte>& into) = 0;
+  virtual workflow_counts count(workflow_id workflow) = 0;
+  virtual std::vector<workflow_record> workflows() = 0;
+  // The canonical bytes of a stored schema; empty where there is none of that hash.
+  virtual std::string schema(std::uint64_t hash) = 0;
+};
+
+struct backend_totals {
+  std::uint64_t commits = 0;
+  std::uint64_t flushes = 0;
+  std::uint64_t bytes = 0;     // of checkpoints taken in
+};
+
+class backend {
+public:
+  virtual ~backend() = default;
+  // Finds the workflow or makes it, and the revision equal to `chain` or a new one. Durable when it
+  // returns. Schemas that are not stored yet are stored. Not during a commit.
+  virtual workflow_record open_workflow(std::string_view name, const chain_revision& chain,
+                                        std::span<const schema_record> schemas) = 0;
+  // Folds whole checkpoints, in order, into the items. Durable when it returns and seen by every
+  // snapshot refreshed after that. All or nothing; after a throw the same groups may be handed in again
+  // if the code is disk_full, and nothing else may be called if it is any other.
+  // Always from the same thread (LMDB's writer lock belongs to a thread).
+  virtual void commit(std::span<const std::span<const std::byte>> groups) = 0;
+  // Stores the bytes of a value too large to lie with its record; any thread. What it returns may
+  // stand in a checkpoint handed to a later commit, which makes the bytes durable first.
+  virtual large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) = 0;
+  // Values of more bytes than this go through store_large.
+  [[nodiscard]] virtual std::size_t large_threshold() const = 0;
+  [[nodiscard]] virtual std::unique_ptr<snapshot> read() = 0;
+  // 16 random bytes made with the state: the salt of idempotency keys.
+  [[nodiscard]] virtual std::array<std::byte, 16> uuid() const = 0;
+  [[nodiscard]] virtual backend_totals totals() const = 0;
+};
+
+}  // namespace pawl::core

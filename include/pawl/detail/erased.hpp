@@ -1,0 +1,142 @@
+// The seam between the typed layer and the compiled engine.
+//
+// The typed layer (workflow.hpp, step.hpp, codec.hpp) knows types and knows no
+// policy: it fills these tables with names, options and function pointers. The
+// engine knows policy and no types: it moves raw storage about and calls through
+// the tables. No lock, log line, catch ladder or retry loop lives above this seam.
+//
+// Value numbering, used throughout: value 0 is the item's input, value k is the
+// result of step k-1 (steps count from 0). A step that returns void has no value
+// of its own: value k is then value k-1.
+#pragma once
+
+#include <pawl/outcome.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pawl {
+class context;
+class encoder;
+class decoder;
+class schema;
+
+enum class step_kind : std::uint8_t {
+  effect = 0,  ///< `step`: may touch the outside; starts only on durable ground
+  pure = 1,    ///< `pure`: touches nothing outside; never waits
+};
+}  // namespace pawl
+
+namespace pawl::detail {
+
+/// What the engine must know of a C++ type to store, move and record its values.
+/// One static object per type.
+struct value_type {
+  std::size_t size;
+  std::size_t align;
+  std::string_view cpp_name;           ///< for messages only
+  void (*destroy)(void*) noexcept;     ///< null where trivial
+  bool (*copy)(void* to, const void* from);  ///< copy-constructs at `to`; null where the type cannot be copied
+  // The codec. All null where the type has none (only an item's input may lack one).
+  const schema& (*describe)();
+  void (*encode)(const void* value, encoder& out);
+  /// Constructs a value at `storage` from bytes written under `stored` (null: under describe() itself).
+  /// Throws pawl::error (codec_failed, schema_mismatch); constructs nothing then.
+  void (*decode)(void* storage, decoder& in, const schema* stored);
+  /// True where the two are equal, by == if there is one and a value equals itself; null where there is no ==.
+  bool (*same)(const void* a, const void* b);
+};
+
+/// One call of a step. Built by the engine on the worker's stack.
+struct call_frame {
+  const void* const* values;  ///< by value number; null where the engine does not hold that value
+  void* in;                   ///< the value that the step takes; the step may move from it if it `consumes`
+  void* out;                  ///< raw storage for the result, value_type::size bytes; untouched unless completed
+  context& ctx;
+  std::string reason;         ///< set by the step where the outcome is not a value
+};
+
+/// A retry policy. Seconds as double; jitter as a share of the delay (0.2: +-20 %).
+struct retry_policy {
+  std::uint32_t attempts = 1;  ///< calls in all, the first included
+  double first_delay_s = 0;
+  double factor = 2;
+  double max_delay_s = 60;
+  double jitter = 0.2;
+};
+
+/// True where the exception in flight is the type that the rule is for.
+using exception_test = bool (*)(const std::exception_ptr&);
+
+struct retry_rule {
+  exception_test matches;
+  retry_policy policy;
+};
+struct skip_rule {
+  exception_test matches;
+  std::uint64_t limit;  ///< at most so many skips by this rule in one run; further ones fail
+};
+
+struct erased_step {
+  std::string name;
+  std::uint32_t version = 0;
+  step_kind kind = step_kind::effect;
+  const value_type* result = nullptr;  ///< null: returns void, its input passes on
+  const void* self = nullptr;          ///< the user's function; owned by chain::owner
+  /// Calls the function. On outcome_kind::value the result stands constructed in frame.out
+  /// (nothing, for a void step). May throw whatever the function throws.
+  outcome_kind (*call)(const void* self, call_frame& frame) = nullptr;
+  bool consumes = false;                ///< takes In or In&&: frame.in may be moved from
+  std::vector<std::uint16_t> reads;     ///< further values that it reads (item<T>: 0, from<"x">: index of x + 1)
+
+  bool keep = false;                    ///< this step's result stays stored after the next one
+  bool discard = false;                 ///< on the last step: its result is not kept once the item is done
+  std::optional<retry_policy> retry;    ///< for every exception that no rule of retry_on takes
+  std::vector<retry_rule> retry_on;
+  std::vector<skip_rule> skip_on;
+  double timeout_s = 0;                 ///< 0: none. Cooperative, by the stop token
+  std::uint32_t concurrency = 0;        ///< calls at the same time; 0: no limit
+};
+
+/// Receives one typed key. Exactly one call.
+class key_sink {
+public:
+  virtual void number(bool negative, std::uint64_t twos_complement) = 0;
+  virtual void text(std::string_view bytes) = 0;
+
+protected:
+  ~key_sink() = default;
+};
+
+/// A whole workflow, erased. Immutable once built; shared by every workflow_of that copies it
+/// and by the engine while items run.
+struct chain {
+  std::string name;
+  const value_type* input = nullptr;
+  const value_type* output = nullptr;   ///< of the last step that has a result; else the input
+  std::vector<erased_step> steps;
+  /// Writes the key of an input; null where the input is not its own key and no `.key()` was given.
+  void (*key)(const void* key_self, const void* input, key_sink& into) = nullptr;
+  const void* key_self = nullptr;
+  bool input_is_key = false;            ///< the input can be rebuilt from the key alone by `input_from_key`
+  /// Constructs an input at `storage` from its key: for numbers `text` is empty, else `number` is 0.
+  void (*input_from_key)(void* storage, std::uint64_t number, std::string_view text) = nullptr;
+  std::shared_ptr<const void> owner;    ///< the functions (a tuple of them) and the projection
+};
+
+/// The source of a run: constructs the next input at `storage` or says that there is none.
+/// Called by one thread at a time. May throw.
+struct erased_source {
+  void* self = nullptr;
+  bool (*next)(void* self, void* storage) = nullptr;
+  std::optional<std::uint64_t> size;    ///< where known: for progress only
+};
+
+}  // namespace pawl::detail
