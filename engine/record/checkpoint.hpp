@@ -70,6 +70,7 @@ static_assert(sizeof(checkpoint_header) == 64);
 
 inline constexpr std::size_t max_key_size = 64 * 1024;               // typed key without its tag byte
 inline constexpr std::size_t max_payload_size = std::size_t{1} << 30;  // encoded input or result
+inline constexpr std::size_t max_reason_size = 8 * 1024;               // of an error or a reason; longer ones are cut
 
 // A payload that lies in a file of its own (store/backend.hpp). The value's
 // schema hash stands here and not in the file.

@@ -1,4 +1,7 @@
 // What a run did, counted.
+//
+// engine::run returns a report. It adds up: every distinct key that the source
+// gave is in exactly one of the five states.
 #pragma once
 
 #include <cstdint>
@@ -14,5 +17,68 @@ enum class item_state : std::uint8_t { pending = 0, in_progress = 1, done = 2, f
 
 /// "pending", "in_progress", "done", "failed", "skipped".
 [[nodiscard]] std::string_view name_of(item_state state) noexcept;
+
+/// One step of the chain in this run. Times are of the calls of its function, in seconds, without the
+/// engine's own work; quantiles are right to 12.5 %.
+struct step_report {
+  std::string name;
+  std::uint64_t calls = 0;      ///< attempts, whatever their end
+  std::uint64_t completed = 0;  ///< calls that returned a result
+  std::uint64_t failures = 0;   ///< attempts that failed
+  std::uint64_t retries = 0;    ///< attempts after the first of an item in this step
+  std::uint64_t skips = 0;      ///< items skipped here
+  double total_s = 0;
+  double median_s = 0;
+  double p99_s = 0;
+  double max_s = 0;
+};
+
+/// An item that ended failed or was skipped, for people to read.
+struct report_entry {
+  std::string key;     ///< printable
+  std::string step;
+  std::string reason;
+};
+
+/// done + failed + skipped + pending + in_progress == items.
+struct report {
+  std::string workflow;
+
+  std::uint64_t items = 0;  ///< distinct keys that the source gave
+  std::uint64_t done = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t skipped = 0;
+  std::uint64_t pending = 0;      ///< admitted, no step completed: only where the run was stopped
+  std::uint64_t in_progress = 0;  ///< some step completed or tried, not ended: only where the run was stopped
+
+  std::uint64_t settled_before = 0;  ///< of the items: ended in an earlier run and left as they were
+  std::uint64_t duplicates = 0;      ///< further occurrences of a key in the source; not counted as items
+  std::uint64_t resumed = 0;         ///< of the items: taken up behind at least one completed step
+  std::uint64_t steps_saved = 0;     ///< completed steps that the resumed items did not do again
+  std::uint64_t changed_inputs = 0;  ///< of the items: input differs from the one recorded
+  std::uint64_t redone = 0;          ///< of the items: did recorded steps again because the chain changed
+  std::uint64_t held = 0;            ///< of the failed: stopped because going on would repeat recorded effects
+
+  bool stopped = false;        ///< by engine::stop, a stop token or a signal, before the source was exhausted
+  double seconds = 0;          ///< wall time of the run, until everything was durable
+  std::uint64_t steps = 0;     ///< steps completed in this run
+  std::uint64_t commits = 0;   ///< of the backend, in this run
+  std::uint64_t bytes = 0;     ///< of checkpoints, in this run
+
+  std::vector<step_report> step_reports;
+  std::vector<std::string> changes;         ///< what differs from the recorded chains: a sentence each
+  std::vector<report_entry> first_failures; ///< at most 20
+  std::vector<report_entry> first_skips;    ///< at most 20
+
+  [[nodiscard]] double items_per_second() const noexcept { return seconds > 0 ? static_cast<double>(items) / seconds : 0; }
+  [[nodiscard]] double steps_per_second() const noexcept { return seconds > 0 ? static_cast<double>(steps) / seconds : 0; }
+};
+
+/// Several lines for people.
+std::ostream& operator<<(std::ostream& out, const report& what);
+/// The same, as text.
+[[nodiscard]] std::string to_string(const report& what);
+/// One JSON object with the fields named as above.
+[[nodiscard]] std::string to_json(const report& what);
 
 }  // namespace pawl

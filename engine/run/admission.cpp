@@ -1,0 +1,352 @@
+#include "run/admission.hpp"
+
+#include "record/key.hpp"
+
+#include <pawl/error.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <cstring>
+#include <string>
+
+namespace pawl::core {
+namespace {
+
+constexpr std::size_t group_size = 64;
+// Groups that one call admits at most while it finds nothing to run: others wait for the lock meanwhile.
+constexpr int rounds_at_most = 16;
+
+std::string what_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& failure) {
+    return failure.what();
+  } catch (...) {
+    return "something that is not a std::exception";
+  }
+}
+
+}  // namespace
+
+admission::admission(run_state& run, const detail::erased_source& source)
+    : run_(run),
+      source_(source),
+      pool_(run.layout, run.settings.window_items),
+      in_flight_(run.settings.window_items),
+      next_id_(run.workflow.next_item),
+      resume_(run) {}
+
+bool admission::has_room() const noexcept {
+  return !exhausted_.load(std::memory_order_acquire) && !run_.stopping() &&
+         in_use_.load(std::memory_order_relaxed) < run_.settings.window_items &&
+         run_.bytes_in_flight.load(std::memory_order_relaxed) < run_.settings.window_bytes;
+}
+
+bool admission::admit(lane& into) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return false;
+  item_list runnable;
+  std::size_t pulled = 0;
+  // Items that are done cost a look-up and no place: go on until there is something to run.
+  for (int round = 0; round < rounds_at_most && has_room() && runnable.count == 0; ++round) {
+    for (std::size_t tries = 0; tries < group_size && has_room() && pull_one(); ++tries) ++pulled;
+    if (group_.count == 0) break;
+    resume_.refresh();  // after the keys were looked for in flight: see the head of the header
+    while (active_item* item = group_.pop()) settle(item, into, runnable);
+  }
+  run_.log.published();
+  run_.ready.push_fresh(std::move(runnable));
+  update_finished();
+  return pulled != 0;
+}
+
+// One input out of the source, with its key, into group_. False where there is none to be had.
+bool admission::pull_one() {
+  active_item* item = pool_.take();
+  if (item == nullptr) return false;
+  in_use_.store(pool_.in_use(), std::memory_order_relaxed);
+  void* place = place_of(run_.layout, *item, 0);
+  try {
+    if (!source_.next(source_.self, place)) {
+      exhausted_.store(true, std::memory_order_release);
+      pool_.give_back(item);
+      in_use_.store(pool_.in_use(), std::memory_order_relaxed);
+      return false;
+    }
+  } catch (...) {
+    pool_.give_back(item);
+    in_use_.store(pool_.in_use(), std::memory_order_relaxed);
+    give_up_source(errc::source_failed, "the source of items threw after " + std::to_string(pulled_) + " items: " +
+                                            what_of(std::current_exception()));
+    return false;
+  }
+  item->values[0] = place;
+  item->ordinal = ++pulled_;
+  item->bytes = run_.layout.size();
+  if (!read_key(*item)) {
+    drop(item);
+    return false;
+  }
+  item->key_hash = key_table::hash(item->key);
+  if (!in_flight_.insert(item)) {
+    run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
+    item->key.clear();
+    drop(item);
+    return true;
+  }
+  run_.bytes_in_flight.fetch_add(item->bytes, std::memory_order_relaxed);
+  group_.push(item);
+  return true;
+}
+
+// False where the run cannot go on pulling: a key that cannot be had leaves nowhere to record the item.
+bool admission::read_key(active_item& item) {
+  key_writer writer(item.key);
+  try {
+    run_.chain->key(run_.chain->key_self, item.values[0], writer);
+  } catch (...) {
+    item.key.clear();
+    give_up_source(errc::key_failed, "the key of item number " + std::to_string(item.ordinal) +
+                                         " of the source could not be had: " + what_of(std::current_exception()));
+    return false;
+  }
+  if (item.key.size() - 1 <= max_key_size) return true;
+  give_up_source(errc::too_large, "the key of item number " + std::to_string(item.ordinal) + " of the source has " +
+                                      std::to_string(item.key.size() - 1) + " bytes; at most 65536 are stored");
+  item.key.clear();
+  return false;
+}
+
+void admission::give_up_source(errc code, const std::string& sentence) {
+  exhausted_.store(true, std::memory_order_release);
+  run_.note_failure(std::make_exception_ptr(
+      error(code, "run: workflow '" + run_.chain->name + "': " + sentence +
+                      "; what was admitted before it is finished and recorded; mend it and run again")));
+}
+
+// Puts an item that is not to run back into the pool.
+void admission::drop(active_item* item) {
+  if (!item->key.empty()) {
+    in_flight_.erase(item);
+    run_.bytes_in_flight.fetch_sub(item->bytes, std::memory_order_relaxed);
+  }
+  destroy_values(run_.layout, *item);
+  pool_.give_back(item);
+  in_use_.store(pool_.in_use(), std::memory_order_relaxed);
+}
+
+// Finds out what is stored of an item, and what is to be done with it.
+void admission::settle(active_item* item, lane& into, item_list& runnable) {
+  stored_item stored;
+  try {
+    if (!resume_.view().find(run_.workflow.id, item->key, stored, false)) {
+      item->id = next_id_++;
+      seen_.insert(item->id);
+      run_.counts.items.fetch_add(1, std::memory_order_relaxed);
+      admit_new(*item, into);
+      // An item that failed at once waits in the lane for its record.
+      if (!item->ended) runnable.push(item);
+      return;
+    }
+    item->id = stored.id;
+    if (!seen_.insert(stored.id)) {
+      run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
+      drop(item);
+      return;
+    }
+    run_.counts.items.fetch_add(1, std::memory_order_relaxed);
+    if (run_.verdicts.certainly_stays(stored) && !input_changed(*item, stored)) {
+      run_.count(stored.state);
+      run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+      drop(item);
+      return;
+    }
+    take_up(item, into, runnable);
+  } catch (const error& failure) {
+    if (failure.code() != errc::damaged && failure.code() != errc::schema_mismatch &&
+        failure.code() != errc::codec_failed) {
+      run_.fail(std::current_exception());
+      drop(item);
+      return;
+    }
+    // It concerns this item alone: counted and named, and left in the state as it is for someone to look at.
+    run_.count(item_state::failed);
+    run_.note_end(item_state::failed, item->key, item->step, failure.what());
+    drop(item);
+  }
+}
+
+// Encodes the input into input_bytes_, schema hash first. False where it has no codec or is its own key.
+bool admission::encode_input(const active_item& item) {
+  const detail::value_type& type = *run_.chain->input;
+  if (run_.chain->input_is_key || type.encode == nullptr) return false;
+  input_bytes_.clear();
+  input_bytes_.put(type.describe().hash());
+  type.encode(item.values[0], input_bytes_);
+  return true;
+}
+
+std::uint64_t admission::digest_of_input() const {
+  return digest_of(run_.uuid, input_bytes_.bytes().subspan(sizeof(std::uint64_t)));
+}
+
+bool admission::input_changed(const active_item& item, const stored_item& stored) {
+  if (stored.input_digest == 0 || run_.settings.options.on_changed_input == on_changed_input::ignore) return false;
+  // Encoded under another schema the same input has other bytes: that is a changed chain, not a changed input.
+  const chain_revision& recorded = run_.verdicts.revision(stored.revision);
+  if (recorded.input_schema != run_.chain->input->describe().hash()) return false;
+  return encode_input(item) && digest_of_input() != stored.input_digest;
+}
+
+checkpoint_header admission::header_for(active_item& item, checkpoint_kind kind) const {
+  checkpoint_header header{};
+  header.kind = kind;
+  header.workflow = run_.workflow.id;
+  header.revision = run_.workflow.current;
+  header.step = item.step;
+  header.generation = item.generation;
+  header.sequence = ++item.sequence;
+  header.item = item.id;
+  header.at_us = run_.unix_us(run_.time.now_ns());
+  return header;
+}
+
+void admission::admit_new(active_item& item, lane& into) {
+  checkpoint_header header = header_for(item, checkpoint_kind::admitted);
+  try {
+    const bool recorded = encode_input(item);
+    if (recorded) header.detail = digest_of_input();
+    if (run_.chain->input_is_key) header.flags |= checkpoint_flag::input_is_key;
+    into.begin(header, item.key);
+    if (recorded) {
+      write_encoded_payload(into, run_.store, input_bytes_.bytes());
+      add_bytes(item, input_bytes_.bytes().size());
+    }
+    into.finish(nullptr);
+  } catch (const error& failure) {
+    if (failure.code() != errc::codec_failed && failure.code() != errc::too_large) throw;
+    fail_new(item, into, header, failure.what());
+  } catch (const std::exception& failure) {
+    fail_new(item, into, header, failure.what());
+  }
+}
+
+// The input could not be encoded: the item is recorded without it, and failed.
+void admission::fail_new(active_item& item, lane& into, checkpoint_header header, std::string_view reason) {
+  header.detail = 0;
+  into.begin(header, item.key);
+  into.finish(nullptr);
+  end_failed(item, into, run_.workflow.current, "the input could not be recorded: " + std::string(reason));
+}
+
+// Records an item as failed before any of its steps was called.
+void admission::end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason) {
+  item.ended = true;
+  item.state = item_state::failed;
+  run_.note_end(item_state::failed, item.key, item.step, reason);
+  checkpoint_header header = header_for(item, checkpoint_kind::failed);
+  header.revision = revision;
+  into.begin(header, reason.substr(0, max_reason_size));
+  into.finish(&item);
+}
+
+// An item that is stored and has something to do.
+void admission::take_up(active_item* item, lane& into, item_list& runnable) {
+  stored_item stored;
+  if (!resume_.view().find(run_.workflow.id, item->key, stored, true))
+    throw error(errc::damaged, "run: an item was found and then not; run `pawl verify` on the state");
+  item->generation = stored.generation;
+  item->sequence = stored.sequence;
+  item->attempts = stored.state == item_state::failed ? 0 : stored.attempts;
+  item->step = stored.reached;
+  item->state = stored.state;
+
+  if (input_changed(*item, stored)) {
+    run_.counts.changed_inputs.fetch_add(1, std::memory_order_relaxed);
+    if (run_.settings.options.on_changed_input == on_changed_input::fail) {
+      end_failed(*item, into, stored.revision,
+                 "its input differs from the one recorded; run_options::on_changed_input says fail");
+      return;
+    }
+    go_on_at(*item, stored, 0, true, into);
+    runnable.push(item);
+    return;
+  }
+
+  const verdict said = run_.verdicts.decide(stored, true);
+  switch (said.kind) {
+    case verdict_kind::stay:
+      run_.count(stored.state);
+      run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+      drop(item);
+      return;
+    case verdict_kind::held:
+      run_.counts.held.fetch_add(1, std::memory_order_relaxed);
+      end_failed(*item, into, stored.revision, said.reason);
+      return;
+    case verdict_kind::redo_pure:
+    case verdict_kind::redo_effects:
+      run_.counts.redone.fetch_add(1, std::memory_order_relaxed);
+      go_on_at(*item, stored, said.step, true, into);
+      break;
+    case verdict_kind::start:
+    case verdict_kind::go_on:
+      go_on_at(*item, stored, said.step, false, into);
+      break;
+  }
+  if (said.step > 0) {
+    run_.counts.resumed.fetch_add(1, std::memory_order_relaxed);
+    run_.counts.steps_saved.fetch_add(said.step, std::memory_order_relaxed);
+  }
+  if (item->attempts != 0 && stored.delay_ns != 0) {
+    // What remains of the back-off; never more than it was, whatever the clock did meanwhile (rule 27).
+    const std::uint64_t now_ns = run_.time.now_ns();
+    const std::uint64_t now_us = run_.unix_us(now_ns);
+    const std::uint64_t gone_ns = now_us > stored.updated_us ? (now_us - stored.updated_us) * 1000 : 0;
+    if (gone_ns < stored.delay_ns) {
+      item->due_ns = now_ns + (stored.delay_ns - gone_ns);
+      item->backing_off = true;
+    }
+  }
+  runnable.push(item);
+}
+
+// Sets the item to `step`, with the values that it needs there; `anew` records that it is done again from there.
+void admission::go_on_at(active_item& item, const stored_item& stored, std::uint16_t step, bool anew, lane& into) {
+  // The input goes along, for a done item no longer has one: encoded first, it may not be needed in memory.
+  const bool recorded = anew && encode_input(item);
+  resume_.load_values(item, stored, step);
+  if (!anew) return;
+  item.step = step;
+  item.attempts = 0;
+  item.state = item_state::in_progress;
+  ++item.generation;
+  checkpoint_header header = header_for(item, checkpoint_kind::reset);
+  if (recorded) header.detail = digest_of_input();
+  if (run_.chain->input_is_key) header.flags |= checkpoint_flag::input_is_key;
+  into.begin(header, {});
+  if (recorded) write_encoded_payload(into, run_.store, input_bytes_.bytes());
+  into.finish(nullptr);
+}
+
+void admission::add_bytes(active_item& item, std::size_t bytes) {
+  item.bytes += bytes;
+  run_.bytes_in_flight.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void admission::retire(item_list&& items) {
+  for (active_item* item = items.first; item != nullptr; item = item->next) {
+    run_.count(item->state);
+    destroy_values(run_.layout, *item);
+  }
+  const std::scoped_lock lock(mutex_);
+  while (active_item* item = items.pop()) drop(item);
+  update_finished();
+}
+
+void admission::update_finished() {
+  if (pool_.in_use() != 0 || !(exhausted_.load(std::memory_order_relaxed) || run_.stopping())) return;
+  if (!finished_.exchange(true, std::memory_order_acq_rel)) run_.ready.wake_all();
+}
+
+}  // namespace pawl::core

@@ -1,0 +1,78 @@
+// Admission: from the source into the window.
+//
+// Pulls inputs, finds out what is stored of each, and makes items of those that
+// have something to do. One worker at a time admits, in groups; the window is
+// bounded in items and in bytes, so the source is pulled only as fast as items end.
+//
+// Duplicates: a key is looked for first among the keys in flight, then in a
+// snapshot taken after that look. An item leaves the table of keys only when its
+// last checkpoint is committed, so no key can be missed between the two.
+#pragma once
+
+#include "run/id_set.hpp"
+#include "run/item.hpp"
+#include "run/key_table.hpp"
+#include "run/ready_queue.hpp"
+#include "run/resume.hpp"
+#include "run/run_state.hpp"
+
+#include <pawl/error.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+namespace pawl::core {
+
+class admission {
+public:
+  admission(run_state& run, const detail::erased_source& source);
+
+  // Admits one group, writing its first checkpoints into `into`, the lane of the calling worker, and puts
+  // what can run into the ready queue. False where nothing was pulled: the window is full, the source is
+  // exhausted, the run is stopping, or another worker is at it.
+  bool admit(lane& into);
+  // Items that have ended, or were given up by a stop: counts them and makes room. Destroys their values.
+  void retire(item_list&& items);
+  // Nothing is in flight and nothing more will be.
+  [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
+  // May the caller expect admit() to pull something, as things stand?
+  [[nodiscard]] bool has_room() const noexcept;
+  // The source said that there is no more. False after a stop that came before.
+  [[nodiscard]] bool exhausted() const noexcept { return exhausted_.load(std::memory_order_acquire); }
+
+private:
+  bool pull_one();
+  bool read_key(active_item& item);
+  void give_up_source(errc code, const std::string& sentence);
+  void settle(active_item* item, lane& into, item_list& runnable);
+  void admit_new(active_item& item, lane& into);
+  void fail_new(active_item& item, lane& into, checkpoint_header header, std::string_view reason);
+  void end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason);
+  void take_up(active_item* item, lane& into, item_list& runnable);
+  void go_on_at(active_item& item, const stored_item& stored, std::uint16_t step, bool anew, lane& into);
+  [[nodiscard]] bool encode_input(const active_item& item);
+  [[nodiscard]] std::uint64_t digest_of_input() const;
+  [[nodiscard]] bool input_changed(const active_item& item, const stored_item& stored);
+  [[nodiscard]] checkpoint_header header_for(active_item& item, checkpoint_kind kind) const;
+  void add_bytes(active_item& item, std::size_t bytes);
+  void drop(active_item* item);
+  void update_finished();
+
+  run_state& run_;
+  const detail::erased_source source_;
+  std::mutex mutex_;
+  item_pool pool_;
+  key_table in_flight_;
+  id_set seen_;
+  item_id next_id_;
+  std::uint64_t pulled_ = 0;
+  resumer resume_;
+  buffer_encoder input_bytes_;
+  item_list group_;
+  std::atomic<bool> exhausted_{false};
+  std::atomic<bool> finished_{false};
+  std::atomic<std::size_t> in_use_{0};
+};
+
+}  // namespace pawl::core

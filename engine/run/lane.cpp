@@ -1,0 +1,187 @@
+#include "run/lane.hpp"
+
+#include "run/item.hpp"
+
+#include <pawl/error.hpp>
+
+#include <algorithm>
+#include <string>
+
+namespace pawl::core {
+namespace {
+
+constexpr std::size_t free_chunks_kept = 16;
+// A value of 1 GiB and what a codec writes around it: lengths, the schema hash.
+constexpr std::size_t spill_limit = max_payload_size + 4096;
+
+constexpr std::size_t padded(std::size_t size) noexcept { return (size + 7) / 8 * 8; }
+
+}  // namespace
+
+lane::lane(std::size_t window, std::size_t large_threshold)
+    : large_threshold_(large_threshold),
+      chunk_size_(std::max<std::size_t>(1u << 20, padded(2 * large_threshold + max_key_size + 4096))),
+      tail_(nullptr),
+      writer_(*this),
+      waiters_(window + 1),
+      head_(nullptr) {
+  tail_ = head_ = new chunk(chunk_size_);
+}
+
+lane::~lane() {
+  while (head_ != nullptr) {
+    chunk* next = head_->next.load(std::memory_order_relaxed);
+    delete head_;
+    head_ = next;
+  }
+}
+
+void lane::begin(const checkpoint_header& header, std::string_view text) {
+  record_at_ = tail_->published.load(std::memory_order_relaxed);
+  const std::size_t needed = sizeof(checkpoint_header) + text.size() + sizeof(std::uint64_t) + 8;
+  if (tail_->capacity - record_at_ < needed) {
+    payload_at_ = record_at_;
+    writer_.place(tail_->bytes.get() + record_at_, nullptr);
+    move_record_to_fresh_chunk();
+  }
+  std::byte* at = tail_->bytes.get() + record_at_;
+  std::memcpy(at, &header, sizeof header);
+  if (!text.empty()) std::memcpy(at + sizeof header, text.data(), text.size());
+  this->header().text_size = static_cast<std::uint32_t>(text.size());
+  payload_at_ = record_at_ + sizeof header + text.size();
+  writer_.spilled = false;
+  // The last 8 bytes of a chunk are kept free for a record's padding.
+  writer_.place(tail_->bytes.get() + payload_at_, tail_->bytes.get() + tail_->capacity - 8);
+}
+
+checkpoint_header& lane::header() noexcept {
+  return *reinterpret_cast<checkpoint_header*>(tail_->bytes.get() + record_at_);
+}
+
+std::span<const std::byte> lane::payload_bytes() const noexcept {
+  if (writer_.spilled) return {spill_.data(), static_cast<std::size_t>(writer_.cursor() - spill_.data())};
+  const std::byte* from = tail_->bytes.get() + payload_at_;
+  return {from, static_cast<std::size_t>(writer_.cursor() - from)};
+}
+
+void lane::replace_payload(std::span<const std::byte> bytes) {
+  writer_.spilled = false;
+  writer_.place(tail_->bytes.get() + payload_at_, tail_->bytes.get() + tail_->capacity - 8);
+  writer_.write(bytes.data(), bytes.size());
+  std::vector<std::byte>{}.swap(spill_);  // a rare and large buffer: not kept
+}
+
+void lane::cancel() noexcept { writer_.spilled = false; }
+
+void lane::finish(active_item* waiting) {
+  checkpoint_header& open = header();
+  const auto payload_size = static_cast<std::size_t>(writer_.cursor() - (tail_->bytes.get() + payload_at_));
+  const std::size_t used = payload_at_ + payload_size - record_at_;
+  const std::size_t size = padded(used);
+  std::memset(tail_->bytes.get() + record_at_ + used, 0, size - used);
+  open.payload_size = static_cast<std::uint32_t>(payload_size);
+  open.size = static_cast<std::uint32_t>(size);
+  written_ += size;
+  if (waiting != nullptr) {
+    const std::uint64_t at = waiters_pushed_.load(std::memory_order_relaxed);
+    waiters_[at % waiters_.size()] = {written_, waiting};
+    waiters_pushed_.store(at + 1, std::memory_order_release);
+  }
+  tail_->published.store(record_at_ + size, std::memory_order_release);
+  published_.store(written_, std::memory_order_release);
+}
+
+void lane::writer::make_room(std::size_t size) {
+  const std::size_t so_far = owner.payload_bytes().size();
+  if (size > spill_limit || so_far > spill_limit - size)
+    throw error(errc::too_large,
+                "codec: a value encodes to more than 1 GiB, the largest that pawl stores; keep it in a file of your own "
+                "and let the step return its name");
+  if (spilled || so_far + size > owner.large_threshold_) owner.spill(size);
+  else owner.move_record_to_fresh_chunk();
+}
+
+// The open record does not fit into what is left of the chunk: what is written of it moves on.
+void lane::move_record_to_fresh_chunk() {
+  chunk* next = fresh_chunk();
+  const auto used = static_cast<std::size_t>(writer_.cursor() - (tail_->bytes.get() + record_at_));
+  std::memcpy(next->bytes.get(), tail_->bytes.get() + record_at_, used);
+  tail_->next.store(next, std::memory_order_release);
+  tail_ = next;
+  payload_at_ -= record_at_;
+  record_at_ = 0;
+  writer_.place(next->bytes.get() + used, next->bytes.get() + next->capacity - 8);
+}
+
+// The value is a large one: what is written of it moves to a buffer of its own.
+void lane::spill(std::size_t more) {
+  const std::size_t so_far = payload_bytes().size();
+  const std::size_t wanted = std::min(std::max(so_far + more, so_far * 2), spill_limit);
+  if (writer_.spilled) {
+    spill_.resize(std::max(wanted, so_far + more));
+  } else {
+    const std::span<const std::byte> bytes = payload_bytes();
+    spill_.resize(std::max(wanted, so_far + more));
+    std::memcpy(spill_.data(), bytes.data(), bytes.size());
+    writer_.spilled = true;
+  }
+  writer_.place(spill_.data() + so_far, spill_.data() + spill_.size());
+}
+
+lane::chunk* lane::fresh_chunk() {
+  const std::scoped_lock lock(free_mutex_);
+  if (free_.empty()) return new chunk(chunk_size_);
+  chunk* reused = free_.back().release();
+  free_.pop_back();
+  reused->gathered = 0;
+  reused->published.store(0, std::memory_order_relaxed);
+  reused->next.store(nullptr, std::memory_order_relaxed);
+  return reused;
+}
+
+void lane::recycle(chunk* old) noexcept {
+  const std::scoped_lock lock(free_mutex_);
+  std::unique_ptr<chunk> owned(old);
+  if (free_.size() < free_chunks_kept) free_.push_back(std::move(owned));
+}
+
+lane_position lane::gather(std::vector<std::span<const std::byte>>& groups) {
+  lane_position position = gathered_.load(std::memory_order_relaxed);
+  for (chunk* at = head_;;) {
+    // `next` first: once it is set, nothing more is published in this chunk.
+    chunk* next = at->next.load(std::memory_order_acquire);
+    const std::size_t published = at->published.load(std::memory_order_acquire);
+    if (published != at->gathered) {
+      groups.emplace_back(at->bytes.get() + at->gathered, published - at->gathered);
+      position += published - at->gathered;
+      at->gathered = published;
+    }
+    if (next == nullptr) break;
+    at = next;
+  }
+  gathered_.store(position, std::memory_order_relaxed);
+  return position;
+}
+
+void lane::acknowledge(lane_position position, active_item*& first, active_item*& last, std::size_t& count) {
+  acknowledged_.store(position, std::memory_order_release);
+  for (;;) {
+    chunk* next = head_->next.load(std::memory_order_acquire);
+    if (next == nullptr || head_->gathered != head_->published.load(std::memory_order_acquire)) break;
+    chunk* old = head_;
+    head_ = next;
+    recycle(old);
+  }
+  const std::uint64_t pushed = waiters_pushed_.load(std::memory_order_acquire);
+  while (waiters_popped_ != pushed) {
+    const waiter& oldest = waiters_[waiters_popped_ % waiters_.size()];
+    if (oldest.position > position) break;
+    oldest.item->next = nullptr;
+    (last == nullptr ? first : last->next) = oldest.item;
+    last = oldest.item;
+    ++count;
+    ++waiters_popped_;
+  }
+}
+
+}  // namespace pawl::core

@@ -1,0 +1,38 @@
+#include "run/run_state.hpp"
+
+#include "record/key.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace pawl::core {
+namespace {
+
+constexpr std::size_t entries_kept = 20;
+
+}  // namespace
+
+void run_state::note_end(item_state state, std::string_view key, std::uint16_t step, std::string_view reason) {
+  const std::string& name = step < chain->steps.size() ? chain->steps[step].name : chain->name;
+  bool first = false;
+  {
+    const std::scoped_lock lock(entries_mutex_);
+    auto& entries = state == item_state::failed ? failures_ : skips_;
+    first = entries.size() < entries_kept;
+    if (first) entries.push_back({printable_key(key), name, printable(reason)});
+  }
+  const auto level = state == item_state::skipped ? spdlog::level::debug
+                     : first                      ? spdlog::level::warn
+                                                  : spdlog::level::debug;
+  if (logger.should_log(level))
+    logger.log(level, "event={} workflow={} key=\"{}\" step={} reason=\"{}\"",
+               state == item_state::failed ? "item_failed" : "item_skipped", chain->name, printable_key(key), name,
+               printable(reason));
+}
+
+void run_state::fill_entries(report& into) const {
+  const std::scoped_lock lock(entries_mutex_);
+  into.first_failures = failures_;
+  into.first_skips = skips_;
+}
+
+}  // namespace pawl::core

@@ -1,0 +1,146 @@
+// What the parts of one run share: the chain and its options, the counts, and
+// how the run is told to stop. Everything here is set before the workers start
+// or is atomic.
+#pragma once
+
+#include "record/hash.hpp"
+#include "run/checkpoint_log.hpp"
+#include "run/clock.hpp"
+#include "run/ready_queue.hpp"
+#include "run/value_layout.hpp"
+#include "run/verdict.hpp"
+#include "store/backend.hpp"
+
+#include <pawl/detail/erased.hpp>
+#include <pawl/options.hpp>
+#include <pawl/report.hpp>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+namespace spdlog {
+class logger;
+}
+
+namespace pawl::core {
+
+struct run_settings {
+  std::size_t workers = 1;
+  std::size_t window_items = 8192;
+  std::size_t window_bytes = std::size_t{64} << 20;
+  bool check_codecs = false;
+  run_options options;
+};
+
+// Counts that grow while the run is on; progress reads them at any time.
+struct run_counts {
+  std::atomic<std::uint64_t> items{0};
+  std::array<std::atomic<std::uint64_t>, 5> by_state{};
+  std::atomic<std::uint64_t> settled_before{0};
+  std::atomic<std::uint64_t> duplicates{0};
+  std::atomic<std::uint64_t> resumed{0};
+  std::atomic<std::uint64_t> steps_saved{0};
+  std::atomic<std::uint64_t> changed_inputs{0};
+  std::atomic<std::uint64_t> redone{0};
+  std::atomic<std::uint64_t> held{0};
+  std::atomic<std::uint64_t> steps{0};
+};
+
+class run_state {
+public:
+  run_state(std::shared_ptr<const detail::chain> chain_of_items, const workflow_record& record, backend& storage,
+            checkpoint_log& checkpoints, clock& clock_of_run, spdlog::logger& log_to, const run_settings& chosen)
+      : chain(std::move(chain_of_items)),
+        workflow(record),
+        settings(chosen),
+        layout(*chain),
+        verdicts(workflow, layout,
+                 {.retry_failed = chosen.options.on_failed == on_failed::retry,
+                  .rerun_changed = chosen.options.on_changed_chain == on_changed_chain::rerun}),
+        store(storage),
+        log(checkpoints),
+        time(clock_of_run),
+        logger(log_to),
+        uuid(storage.uuid()),
+        ready(clock_of_run),
+        started_ns(clock_of_run.now_ns()),
+        started_us(clock_of_run.unix_us()) {
+    for (const detail::erased_step& step : chain->steps) {
+      gates.push_back(step.concurrency != 0 ? std::make_unique<step_gate>(step.concurrency) : nullptr);
+      skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
+    }
+  }
+
+  // Nothing new starts from now on; what runs is finished and recorded. Any thread, any number of times.
+  void stop() noexcept {
+    if (!stopping_.exchange(true, std::memory_order_acq_rel)) {
+      stop_running.request_stop();
+      ready.release_back_offs();
+    }
+  }
+  [[nodiscard]] bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
+
+  // The run ends with this error once what runs is recorded; the first one counts.
+  void fail(std::exception_ptr why) noexcept {
+    {
+      const std::scoped_lock lock(failure_mutex_);
+      if (!failure_) failure_ = std::move(why);
+    }
+    stop();
+  }
+  // The same, but items already admitted go on to their end: for a source that broke.
+  void note_failure(std::exception_ptr why) noexcept {
+    const std::scoped_lock lock(failure_mutex_);
+    if (!failure_) failure_ = std::move(why);
+  }
+  [[nodiscard]] std::exception_ptr failure() const noexcept {
+    const std::scoped_lock lock(failure_mutex_);
+    return failure_;
+  }
+
+  void count(item_state state) noexcept {
+    counts.by_state[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);
+  }
+  // Remembers the first failures and skips for the report.
+  void note_end(item_state state, std::string_view key, std::uint16_t step, std::string_view reason);
+  void fill_entries(report& into) const;
+
+  // Microseconds of the Unix epoch, by the monotonic clock from the start of the run: no second reading.
+  [[nodiscard]] std::uint64_t unix_us(std::uint64_t now_ns) const noexcept {
+    return started_us + (now_ns - started_ns) / 1000;
+  }
+
+  const std::shared_ptr<const detail::chain> chain;
+  const workflow_record workflow;
+  const run_settings settings;
+  const value_layout layout;
+  const verdict_maker verdicts;
+  backend& store;
+  checkpoint_log& log;
+  clock& time;
+  spdlog::logger& logger;
+  const hash_key uuid;
+  ready_queue ready;
+  std::vector<std::unique_ptr<step_gate>> gates;  // by step; null where there is no limit
+  std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule
+  run_counts counts;
+  std::atomic<std::uint64_t> bytes_in_flight{0};
+  std::stop_source stop_running;  // the token of every step without a time-out
+  const std::uint64_t started_ns;
+  const std::uint64_t started_us;
+
+private:
+  std::atomic<bool> stopping_{false};
+  mutable std::mutex failure_mutex_;
+  std::exception_ptr failure_;
+  mutable std::mutex entries_mutex_;
+  std::vector<report_entry> failures_;
+  std::vector<report_entry> skips_;
+};
+
+}  // namespace pawl::core

@@ -1,0 +1,228 @@
+#include "run/session.hpp"
+
+#include "run/admission.hpp"
+#include "run/signals.hpp"
+#include "run/watch.hpp"
+#include "run/worker.hpp"
+
+#include <pawl/error.hpp>
+#include <pawl/progress.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <random>
+#include <thread>
+
+namespace pawl::core {
+namespace {
+
+std::uint64_t seed_of(const run_options& options) { return options.seed ? *options.seed : std::random_device{}(); }
+
+// Turns the counts of a run into what a progress callback gets; rates are over the last few calls.
+class progress_maker {
+public:
+  progress_maker(const run_state& run, std::optional<std::uint64_t> size_hint) : run_(run), size_hint_(size_hint) {}
+
+  [[nodiscard]] progress make(bool last) {
+    const auto state = [&](item_state which) {
+      return run_.counts.by_state[static_cast<std::size_t>(which)].load(std::memory_order_relaxed);
+    };
+    progress now;
+    now.workflow = run_.chain->name;
+    now.done = state(item_state::done);
+    now.failed = state(item_state::failed);
+    now.skipped = state(item_state::skipped);
+    now.pending = state(item_state::pending);
+    now.seen = run_.counts.items.load(std::memory_order_relaxed);
+    const std::uint64_t settled = now.finished() + now.pending;
+    now.in_progress = now.seen > settled ? now.seen - settled : 0;
+    now.steps_completed = run_.counts.steps.load(std::memory_order_relaxed);
+    const double at = static_cast<double>(run_.time.now_ns() - run_.started_ns) * 1e-9;
+    now.elapsed = std::chrono::duration<double>(at);
+    now.size_hint = size_hint_;
+    now.last = last;
+    moments_.push_back({at, now.finished(), now.steps_completed});
+    while (moments_.size() > 2 && at - moments_.front().at_s > rates_over_s) moments_.pop_front();
+    const moment& first = moments_.size() > 1 ? moments_.front() : moment{};
+    if (at > first.at_s) {
+      now.items_per_second = static_cast<double>(now.finished() - first.items) / (at - first.at_s);
+      now.steps_per_second = static_cast<double>(now.steps_completed - first.steps) / (at - first.at_s);
+    }
+    return now;
+  }
+
+private:
+  struct moment {
+    double at_s = 0;
+    std::uint64_t items = 0;
+    std::uint64_t steps = 0;
+  };
+  static constexpr double rates_over_s = 5;
+
+  const run_state& run_;
+  const std::optional<std::uint64_t> size_hint_;
+  std::deque<moment> moments_;
+};
+
+// The workers of a run, each with its lane.
+class crew {
+public:
+  crew(run_state& run, admission& entry) : run_(run) {
+    std::uint64_t seed = seed_of(run.settings.options);
+    for (std::size_t i = 0; i < run.settings.workers; ++i) {
+      lanes_.push_back(&run.log.open_lane(run.ready, run.settings.window_items));
+      workers_.push_back(std::make_unique<worker>(run, entry, *lanes_.back(), seed += 0x9e3779b97f4a7c15u));
+    }
+  }
+  ~crew() {
+    for (lane* one : lanes_) run_.log.close_lane(*one);
+  }
+  crew(const crew&) = delete;
+  crew& operator=(const crew&) = delete;
+
+  [[nodiscard]] std::vector<attempt_timer*> timers() {
+    std::vector<attempt_timer*> all;
+    for (const auto& one : workers_) all.push_back(&one->timer());
+    return all;
+  }
+  void set_watch(watch& watcher) {
+    for (const auto& one : workers_) one->set_watch(&watcher);
+  }
+
+  // The caller is worker 0.
+  void work() {
+    std::vector<std::thread> threads;
+    for (std::size_t i = 1; i < workers_.size(); ++i) threads.emplace_back([this, i] { work_as(i); });
+    work_as(0);
+    for (std::thread& one : threads) one.join();
+  }
+
+  // Everything that the workers wrote is durable; false where the log failed.
+  [[nodiscard]] bool drain() {
+    for (const lane* one : lanes_)
+      while (one->pending() != 0) {
+        if (run_.log.failed()) return false;
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+      }
+    return !run_.log.failed();
+  }
+
+  [[nodiscard]] std::vector<step_report> step_reports() const {
+    std::vector<step_report> reports;
+    for (std::size_t step = 0; step < run_.chain->steps.size(); ++step) {
+      step_counts all;
+      for (const auto& one : workers_) {
+        const step_counts& counts = one->counts()[step];
+        all.completed += counts.completed;
+        all.failures += counts.failures;
+        all.retries += counts.retries;
+        all.skips += counts.skips;
+        all.times.merge(counts.times);
+      }
+      step_report of_step;
+      of_step.name = run_.chain->steps[step].name;
+      of_step.calls = all.times.count();
+      of_step.completed = all.completed;
+      of_step.failures = all.failures;
+      of_step.retries = all.retries;
+      of_step.skips = all.skips;
+      of_step.total_s = static_cast<double>(all.times.total_ns()) * 1e-9;
+      of_step.median_s = static_cast<double>(all.times.quantile_ns(0.5)) * 1e-9;
+      of_step.p99_s = static_cast<double>(all.times.quantile_ns(0.99)) * 1e-9;
+      of_step.max_s = static_cast<double>(all.times.max_ns()) * 1e-9;
+      reports.push_back(std::move(of_step));
+    }
+    return reports;
+  }
+
+private:
+  // A worker itself throws only where memory is out or the engine is wrong: the run then ends with it.
+  void work_as(std::size_t number) {
+    try {
+      workers_[number]->work();
+    } catch (...) {
+      run_.fail(std::current_exception());
+      run_.ready.log_failed();
+    }
+  }
+
+  run_state& run_;
+  std::vector<lane*> lanes_;
+  std::vector<std::unique_ptr<worker>> workers_;
+};
+
+report make_report(const run_state& run, const crew& workers, const backend_totals& before, bool stopped) {
+  report made;
+  const run_counts& counts = run.counts;
+  const auto state = [&](item_state which) { return counts.by_state[static_cast<std::size_t>(which)].load(); };
+  made.workflow = run.chain->name;
+  made.items = counts.items;
+  made.done = state(item_state::done);
+  made.failed = state(item_state::failed);
+  made.skipped = state(item_state::skipped);
+  made.pending = state(item_state::pending);
+  made.in_progress = state(item_state::in_progress);
+  made.settled_before = counts.settled_before;
+  made.duplicates = counts.duplicates;
+  made.resumed = counts.resumed;
+  made.steps_saved = counts.steps_saved;
+  made.changed_inputs = counts.changed_inputs;
+  made.redone = counts.redone;
+  made.held = counts.held;
+  made.stopped = stopped;
+  made.seconds = static_cast<double>(run.time.now_ns() - run.started_ns) * 1e-9;
+  made.steps = counts.steps;
+  const backend_totals after = run.store.totals();
+  made.commits = after.commits - before.commits;
+  made.bytes = after.bytes - before.bytes;
+  made.step_reports = workers.step_reports();
+  for (const chain_revision& one : run.workflow.revisions) {
+    const chain_difference& change = run.verdicts.difference(one.id);
+    if (!change.identical) made.changes.push_back(change.text);
+  }
+  run.fill_entries(made);
+  return made;
+}
+
+bool any_timeout(const detail::chain& chain) {
+  return std::any_of(chain.steps.begin(), chain.steps.end(), [](const auto& step) { return step.timeout_s > 0; });
+}
+
+}  // namespace
+
+report run_session(run_state& run, const detail::erased_source& source) {
+  const run_options& options = run.settings.options;
+  const backend_totals before = run.store.totals();
+  admission entry(run, source);
+  crew workers(run, entry);
+  progress_maker progress_of(run, source.size);
+
+  std::optional<signal_guard> signals;
+  if (options.stop_on_signals) signals.emplace();
+  std::optional<watch> watcher;
+  if (options.progress || options.stop_on_signals || any_timeout(*run.chain)) {
+    std::function<void()> tell;
+    if (options.progress) tell = [&] { options.progress(progress_of.make(false)); };
+    std::function<bool()> signalled;
+    if (signals) signalled = [] { return signal_guard::received(); };
+    watcher.emplace(run, workers.timers(), std::move(tell),
+                    static_cast<std::uint64_t>(options.progress_interval.count() * 1e9), std::move(signalled));
+    workers.set_watch(*watcher);
+  }
+  {
+    const std::stop_callback on_stop(options.stop, [&] { run.stop(); });
+    workers.work();
+  }
+  const bool durable = workers.drain();
+  if (watcher) watcher->stop();
+  if (!durable) std::rethrow_exception(run.log.failure());
+  if (options.progress) options.progress(progress_of.make(true));
+  if (const auto why = run.failure()) std::rethrow_exception(why);
+  return make_report(run, workers, before, run.stopping() && !entry.exhausted());
+}
+
+}  // namespace pawl::core
