@@ -1,0 +1,74 @@
+// Puts drafts and links together into the erased chain, and refuses what makes no
+// sense in its place. Knows no types.
+#include <pawl/detail/chain_draft.hpp>
+#include <pawl/detail/step_draft.hpp>
+#include <pawl/error.hpp>
+
+#include <string>
+#include <utility>
+
+namespace pawl::detail {
+namespace {
+
+erased_step put_together(const step_draft& draft, const void* self, const link& link) {
+  erased_step step = draft.step();
+  step.result = link.result == nullptr ? nullptr : &link.result();
+  step.self = self;
+  step.call = link.call;
+  step.consumes = link.consumes;
+  for (const std::uint16_t number : link.reads)
+    if (number != no_value) step.reads.push_back(number);
+  return step;
+}
+
+void check_options(const chain& chain, std::size_t place) {
+  const erased_step& step = chain.steps[place];
+  const auto refuse = [&](const std::string& what) {
+    throw error(errc::bad_argument, "workflow '" + chain.name + "': step '" + step.name + "': " + what);
+  };
+  if (step.result == nullptr && step.keep) refuse("it returns nothing, so .keep() has nothing to keep; drop it");
+  if (step.result == nullptr && step.discard)
+    refuse("it returns nothing, so .discard() has nothing to discard; drop it");
+  if (step.discard && step.keep) refuse(".keep() and .discard() contradict each other; drop one");
+  if (step.discard && place + 1 != chain.steps.size())
+    refuse(".discard() is for the last step; results of earlier ones are not kept anyway, unless by .keep()");
+}
+
+}  // namespace
+
+std::shared_ptr<const chain> build_chain(std::string_view name, const input_facts& input,
+                                         std::span<const step_draft* const> drafts, std::span<const void* const> selves,
+                                         std::span<const link> links, std::shared_ptr<const void> owner) {
+  const auto built = std::make_shared<chain>();
+  built->name = name;
+  built->input = input.type;
+  built->output = input.type;
+  built->key = input.key;
+  built->input_is_key = input.from_key != nullptr;
+  built->input_from_key = input.from_key;
+  built->owner = std::move(owner);
+  for (std::size_t place = 0; place < drafts.size(); ++place) {
+    built->steps.push_back(put_together(*drafts[place], selves[place], links[place]));
+    if (built->steps.back().result != nullptr) built->output = built->steps.back().result;
+  }
+  for (std::size_t place = 0; place < drafts.size(); ++place) check_options(*built, place);
+  // What a later step reads must still be there when that step is resumed.
+  for (std::size_t place = 0; place < drafts.size(); ++place)
+    for (const std::uint16_t number : built->steps[place].reads)
+      if (number > 0) built->steps[number - 1u].keep = true;
+  return built;
+}
+
+std::shared_ptr<const chain> chain_with_key(const chain& from, void (*key)(const void*, const void*, key_sink&),
+                                            std::shared_ptr<const void> key_self) {
+  const auto built = std::make_shared<chain>(from);
+  built->key = key;
+  built->key_self = key_self.get();
+  built->input_is_key = false;
+  built->input_from_key = nullptr;
+  using both = std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>;
+  built->owner = std::make_shared<const both>(from.owner, std::move(key_self));
+  return built;
+}
+
+}  // namespace pawl::detail

@@ -1,0 +1,62 @@
+#include <pawl/detail/step_draft.hpp>
+#include <pawl/error.hpp>
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+namespace pawl::detail {
+namespace {
+
+[[noreturn]] void refuse(const erased_step& step, const std::string& what) {
+  throw error(errc::bad_argument, "workflow: step '" + step.name + "': " + what);
+}
+
+bool is_delay(double seconds) { return std::isfinite(seconds) && seconds >= 0; }
+
+retry_policy policy_of(const erased_step& step, const std::string& modifier, const retry_options& options) {
+  const retry_policy policy{options.attempts, options.first_delay.count(), options.factor, options.max_delay.count(),
+                            options.jitter};
+  if (policy.attempts == 0)
+    refuse(step, modifier + ": attempts is 0, so the step would never be called; 1 is one call without a retry");
+  if (!is_delay(policy.first_delay_s)) refuse(step, modifier + ": first_delay must be a finite time, not negative");
+  if (!is_delay(policy.max_delay_s)) refuse(step, modifier + ": max_delay must be a finite time, not negative");
+  if (policy.max_delay_s < policy.first_delay_s)
+    refuse(step, modifier + ": max_delay is shorter than first_delay; raise max_delay, it is 60 s by default");
+  if (!std::isfinite(policy.factor) || policy.factor < 1)
+    refuse(step, modifier + ": factor must be a finite number of at least 1");
+  if (!(policy.jitter >= 0 && policy.jitter <= 1)) refuse(step, modifier + ": jitter must lie between 0 and 1");
+  return policy;
+}
+
+}  // namespace
+
+step_draft::step_draft(std::string_view name, step_kind kind) {
+  step_.name = name;
+  step_.kind = kind;
+}
+
+void step_draft::retry(const retry_options& options) { step_.retry = policy_of(step_, "retry", options); }
+
+void step_draft::retry_on(exception_test matches, const retry_options& options) {
+  step_.retry_on.push_back({matches, policy_of(step_, "retry_on", options)});
+}
+
+void step_draft::skip_on(exception_test matches, std::int64_t limit) {
+  if (limit < 1) refuse(step_, "skip_on: the limit is the number of items that may be skipped, at least 1");
+  step_.skip_on.push_back({matches, static_cast<std::uint64_t>(limit)});
+}
+
+void step_draft::timeout(seconds limit) {
+  if (!is_delay(limit.count()) || limit.count() == 0) refuse(step_, "timeout must be a finite time above 0");
+  step_.timeout_s = limit.count();
+}
+
+void step_draft::concurrency(std::int64_t limit) {
+  if (limit < 1) refuse(step_, "concurrency must be at least 1; leave it out for no limit");
+  if (limit > std::numeric_limits<std::uint32_t>::max())
+    refuse(step_, "concurrency is too large; leave it out for no limit");
+  step_.concurrency = static_cast<std::uint32_t>(limit);
+}
+
+}  // namespace pawl::detail

@@ -1,0 +1,229 @@
+// What is wrong in a chain, as the compiler says it.
+//
+// A static_assert message is a literal in C++20, so the sentence is fixed and the
+// names stand in types: each problem is a class template whose instantiation fails
+// with the sentence, and whose arguments the compiler prints beside it:
+//
+//   neighbours_do_not_fit<the_result_of<text<'r','e','a','d'>, page>, is_not_accepted_by<text<'w'>, record>>
+//
+// One struct per problem; nothing here decides anything (chain_types.hpp does).
+#pragma once
+
+#include <pawl/detail/fixed_string.hpp>
+
+#include <cstddef>
+#include <utility>
+
+namespace pawl::detail {
+
+/// A name, spelled so that every compiler prints it as characters.
+template <char... C>
+struct text {};
+
+template <fixed_string Name, std::size_t... I>
+text<Name.chars[I]...> spell(std::index_sequence<I...>);
+template <fixed_string Name>
+using spelled = decltype(spell<Name>(std::make_index_sequence<Name.size()>{}));
+
+// The words of the line.
+template <class Name, class T>
+struct the_result_of;
+template <class T>
+struct the_input;
+template <class Name>
+struct the_step;
+template <class Name>
+struct the_workflow;
+template <std::size_t Place>
+struct the_step_in_place;  // counts from 1
+template <class Name, class Parameter>
+struct is_not_accepted_by;
+template <class Name, class Parameter>
+struct would_be_converted_by;
+template <class Parameter>
+struct takes;
+template <class T>
+struct returns;
+template <class Name>
+struct asks_for;
+template <class Name, class T>
+struct asks_for_the_result_of;
+template <class T>
+struct which_is;
+struct a_generic_function;
+struct nothing;
+
+template <class...>
+inline constexpr bool holds_for = false;
+
+/// What a check returns: the type of a problem, which fails only where it is instantiated.
+template <class Problem>
+struct found {
+  using problem = Problem;
+};
+struct no_problem {};
+using fine = found<no_problem>;
+
+template <class Left, class Right>
+struct neighbours_do_not_fit {
+  static_assert(
+      holds_for<Left, Right>,
+      "pawl: a step does not accept what arrives at it; a step after a T takes const T&, T, T&& or a view of T");
+};
+template <class Left, class Right>
+struct nothing_is_converted {
+  static_assert(
+      holds_for<Left, Right>,
+      "pawl: a step would silently convert what arrives at it; make its parameter the very type that arrives");
+};
+template <class Step, class Parameter>
+struct input_by_mutable_reference {
+  static_assert(holds_for<Step, Parameter>,
+                "pawl: a step takes its input by non-const reference; take const T& to read it, or T to consume it");
+};
+template <class Step, class First, class Second>
+struct more_than_one_input {
+  static_assert(holds_for<Step, First, Second>,
+                "pawl: a step takes more than one value; exactly one arrives: ask for the others by pawl::item<T> or "
+                "pawl::from<\"step\", T>");
+};
+template <class Step, class Parameter>
+struct context_not_by_reference {
+  static_assert(holds_for<Step, Parameter>, "pawl: a step takes its context as pawl::context&");
+};
+template <class Step, class Asked, class Input>
+struct item_is_another_type {
+  static_assert(holds_for<Step, Asked, Input>,
+                "pawl: a step asks for pawl::item<T>, and T is not the type of the workflow's input");
+};
+template <class Step, class Asked>
+struct from_unknown_step {
+  static_assert(holds_for<Step, Asked>, "pawl: a step asks by pawl::from for the result of a step that does not exist");
+};
+template <class Step, class Asked>
+struct from_later_step {
+  static_assert(
+      holds_for<Step, Asked>,
+      "pawl: a step asks by pawl::from for its own result or that of a later step; only earlier ones are there");
+};
+template <class Step, class Asked, class Actual>
+struct from_another_type {
+  static_assert(holds_for<Step, Asked, Actual>,
+                "pawl: a step asks by pawl::from<\"step\", T> for a T, and that step returns another type");
+};
+template <class Step, class T>
+struct consumes_what_it_looks_at {
+  static_assert(holds_for<Step, T>,
+                "pawl: a step consumes the very value that it also asks for by pawl::item or pawl::from, and that type "
+                "cannot be copied; take it by const reference");
+};
+template <class Step>
+struct function_is_mutable {
+  static_assert(holds_for<Step>,
+                "pawl: a step's function must be callable through const, as several threads call it at once; drop "
+                "`mutable` and keep what changes behind a reference");
+};
+template <class Step, class Result>
+struct result_is_a_reference {
+  static_assert(holds_for<Step, Result>, "pawl: a step returns a reference; return the value, as a checkpoint owns it");
+};
+template <class Step, class Result>
+struct result_is_awaitable {
+  static_assert(
+      holds_for<Step, Result>,
+      "pawl: a step returns something awaitable; asynchronous steps are not supported, wait for it and return "
+      "the value");
+};
+template <class Step, class Result>
+struct result_has_no_codec {
+  static_assert(
+      holds_for<Step, Result>,
+      "pawl: a step's result cannot be recorded, it has no codec: return a plain aggregate or a standard value "
+      "type, or specialise pawl::codec");
+};
+template <class Step>
+struct input_not_deducible {
+  static_assert(holds_for<Step>,
+                "pawl: the first step does not tell its input; write its parameter's type, or pawl::workflow<\"name\", "
+                "In>(...)");
+};
+template <class Workflow, class In>
+struct input_is_no_value {
+  static_assert(holds_for<Workflow, In>,
+                "pawl: the input of a workflow must be a plain object type: no reference, no "
+                "const, no array, no void");
+};
+template <class Name>
+struct duplicate_step_name {
+  static_assert(holds_for<Name>,
+                "pawl: two steps of one workflow have the same name; checkpoints are stored under it, so rename one");
+};
+template <class Step>
+struct empty_step_name {
+  static_assert(holds_for<Step>, "pawl: the name of a step is empty; checkpoints are stored under it");
+};
+template <class Of>
+struct empty_workflow_name {
+  static_assert(holds_for<Of>, "pawl: the name of a workflow is empty; its items are stored under it");
+};
+template <class Workflow>
+struct empty_chain {
+  static_assert(holds_for<Workflow>, "pawl: a workflow needs at least one step");
+};
+template <class Place, class T>
+struct not_a_step {
+  static_assert(
+      holds_for<Place, T>,
+      "pawl: a workflow is made of steps; wrap the function: pawl::step<\"name\">(f) or pawl::pure<\"name\">(f)");
+};
+template <class Step, class Function>
+struct member_without_object {
+  static_assert(holds_for<Step, Function>,
+                "pawl: a member function needs its object: pawl::step<\"name\">(&type::function, &object)");
+};
+template <class Step, class Object>
+struct object_is_no_pointer {
+  static_assert(
+      holds_for<Step, Object>,
+      "pawl: pawl::step<\"name\">(&type::function, object) takes a pointer to the object (or a smart pointer); "
+      "the function must be const where the object is");
+};
+template <class Exception>
+struct not_an_exception_type {
+  static_assert(holds_for<Exception>,
+                "pawl: .retry_on<E> and .skip_on<E> take the type of an exception: no reference, no const, no pointer");
+};
+template <class In, class Key>
+struct key_is_bool_or_floating {
+  static_assert(holds_for<In, Key>,
+                "pawl: a key is text or an integer; bool and floating point numbers do not identify an item");
+};
+template <class In, class Key>
+struct key_is_no_text_or_integer {
+  static_assert(holds_for<In, Key>,
+                "pawl: a key is text or an integer; let the projection return a std::string, an integer or an enum");
+};
+template <class In, class Projection>
+struct projection_not_callable {
+  static_assert(holds_for<In, Projection>,
+                "pawl: .key(projection) must be callable through const with const In&: a member pointer like "
+                "&order::id, or a lambda");
+};
+template <class Gives, class Takes>
+struct source_does_not_fit {
+  static_assert(holds_for<Gives, Takes>,
+                "pawl: the source gives elements that the workflow does not take as input without narrowing");
+};
+template <class Source>
+struct source_is_no_range {
+  static_assert(holds_for<Source>,
+                "pawl: the source of a run is a range (something with begin and end) or pawl::generate(fn)");
+};
+template <class Function>
+struct generator_gives_no_optional {
+  static_assert(holds_for<Function>,
+                "pawl: pawl::generate(fn) takes a function without parameters that returns std::optional<In>, empty at "
+                "the end");
+};
+
+}  // namespace pawl::detail

@@ -1,0 +1,100 @@
+// The option structs, and nothing else. Every field has a default: write the ones
+// that you mean, `{.attempts = 5, .first_delay = 200ms}`, and leave out the rest.
+#pragma once
+
+#include <pawl/progress.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+namespace spdlog {
+class logger;
+}
+
+namespace pawl {
+
+/// Any duration converts to it without loss: 200ms, 5s, std::chrono::minutes(2).
+using seconds = std::chrono::duration<double>;
+
+/// How often a step that throws is called again, and after how long. The delay
+/// before attempt n+1 is first_delay * factor^(n-1), at most max_delay, times a
+/// random number in [1-jitter, 1+jitter]. No thread waits meanwhile.
+/// A step without .retry has one attempt.
+struct retry_options {
+  std::uint32_t attempts = 3;                     ///< calls in all, the first included; at least 1
+  seconds first_delay = std::chrono::seconds(1);  ///< not negative
+  double factor = 2;                              ///< at least 1
+  seconds max_delay = std::chrono::seconds(60);   ///< not below first_delay
+  double jitter = 0.2;                            ///< share of the delay, 0 to 1
+};
+
+/// What a completed step survives once something was built on it.
+enum class durability : std::uint8_t {
+  power,    ///< power loss: a `step` starts only when everything before it is on the disk
+  process,  ///< the death of the process at once, power loss within an interval. Not available yet: refused on open
+};
+
+/// Who may have the state directory open.
+enum class opening : std::uint8_t {
+  exclusive,  ///< one process; a second one is refused with the pid of the first
+};
+
+struct engine_options {
+  pawl::durability durability = durability::power;
+  pawl::opening opening = opening::exclusive;
+  /// Threads that call steps during run(); 0: one per core.
+  std::size_t workers = 0;
+  /// Items taken from the source and not finished yet, at most.
+  std::size_t window_items = 8192;
+  /// Bytes of the results held in memory for them, at most (one item may exceed it alone).
+  std::size_t window_bytes = std::size_t{64} << 20;
+  /// Decode every encoded result again and compare it with the original: a codec that loses something
+  /// is found at once instead of at the first crash. Unset: on where NDEBUG is not defined.
+  std::optional<bool> check_codecs;
+  /// Where the engine logs; it may be used from every worker. Null: a logger named "pawl" of the
+  /// library's own, to stderr, level info: one line per run and per event worth one, none per step.
+  std::shared_ptr<spdlog::logger> logger;
+};
+
+/// Items that an earlier run left failed.
+enum class on_failed : std::uint8_t {
+  retry,  ///< try again from the step that failed (sticky failures stay)
+  keep,   ///< leave and count them
+};
+
+/// The recorded history of an item belongs to another chain than the one that runs.
+enum class on_changed_chain : std::uint8_t {
+  stop,   ///< done items stay done; an unfinished one that would have to repeat an effect stops with the reason
+  rerun,  ///< go on from the longest prefix that still matches, effects included
+};
+
+/// The source gives another input for a key than the one that is recorded.
+enum class on_changed_input : std::uint8_t {
+  rerun,   ///< do the item again from its first step, with a new generation
+  ignore,  ///< go on with what is recorded
+  fail,    ///< the item fails, with the reason
+};
+
+struct run_options {
+  pawl::on_failed on_failed = on_failed::retry;
+  pawl::on_changed_chain on_changed_chain = on_changed_chain::stop;
+  pawl::on_changed_input on_changed_input = on_changed_input::rerun;
+  /// When requested: nothing new starts, what runs is finished and recorded, run() returns.
+  std::stop_token stop;
+  /// SIGINT and SIGTERM do the same while run() is under way; a second signal kills as usual.
+  /// Process-wide: only for programs that have no handlers of their own.
+  bool stop_on_signals = false;
+  /// Called about every `progress_interval` and once at the end, by one thread at a time, which is one of
+  /// the engine's. Keep it short. If it throws, the run stops with pawl::error(callback_failed).
+  std::function<void(const pawl::progress&)> progress;
+  seconds progress_interval = std::chrono::milliseconds(500);
+  /// Seed of the jitter of retries, for runs that must be repeatable; unset: a random one.
+  std::optional<std::uint64_t> seed;
+};
+
+}  // namespace pawl

@@ -1,0 +1,201 @@
+// The steps that a workflow is made of: a function, its name, its options.
+//
+// Nothing is checked against neighbours here; workflow.hpp does that, where they are known.
+#pragma once
+
+#include <pawl/context.hpp>
+#include <pawl/detail/call.hpp>
+#include <pawl/detail/diagnostics.hpp>
+#include <pawl/detail/fixed_string.hpp>
+#include <pawl/detail/step_draft.hpp>
+#include <pawl/item.hpp>
+#include <pawl/options.hpp>
+#include <pawl/outcome.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+namespace pawl {
+
+/// For `.concurrency(pawl::serial)`: one call at a time.
+inline constexpr std::int64_t serial = 1;
+
+namespace detail {
+
+/// A member function and the object that it is called on, as one function with a fixed signature.
+template <class Member, class Pointer, class R, class Parameters>
+struct bound_member;
+template <class Member, class Pointer, class R, class... A>
+struct bound_member<Member, Pointer, R, types<A...>> {
+  Member member;
+  Pointer object;
+  R operator()(A... arguments) const { return ((*object).*member)(static_cast<A&&>(arguments)...); }
+};
+
+template <class Member, class Pointer, class R, class... A>
+consteval bool can_bind(types<A...>) {
+  return requires(const Member& member, const Pointer& object, A&&... a) {
+    { ((*object).*member)(static_cast<A&&>(a)...) } -> std::same_as<R>;
+  };
+}
+
+template <class E>
+bool is_exception(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const E&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+template <class E>
+consteval void check_exception_type() {
+  if constexpr (!std::is_object_v<E> || std::is_const_v<E> || std::is_volatile_v<E> || std::is_pointer_v<E> ||
+                std::is_array_v<E>)
+    (void)sizeof(not_an_exception_type<E>);
+}
+
+}  // namespace detail
+
+/// A named function that takes an item one step further. Made by pawl::step and pawl::pure.
+///
+/// The function is called for several items from several threads at once unless
+/// `.concurrency(pawl::serial)`, always through const. What it captures by reference
+/// must outlive every run of a workflow made of it.
+///
+/// It fails by throwing anything, skips its item by `throw pawl::skip_item("why")`, or
+/// says either by returning a pawl::outcome<T>.
+///
+/// Modifiers take the step by && and give it back: write them where the step is made.
+/// They throw pawl::error(bad_argument) for values that make no sense.
+template <detail::fixed_string Name, step_kind Kind, class F>
+class [[nodiscard]] step_of {
+public:
+  using function_type = F;
+  static constexpr auto name = Name;
+
+  explicit step_of(F function) : function_(std::move(function)), draft_(Name.view(), Kind) {}
+
+  /// Calls the function as it is, with whatever it takes: this is how a step is tested alone.
+  template <class... A>
+  requires detail::callable<const F, A...>
+  decltype(auto) operator()(A&&... arguments) const { return function_(std::forward<A>(arguments)...); }
+
+  /// Call the step again when it throws what no .retry_on takes. Without it: one attempt.
+  [[nodiscard]] step_of retry(const retry_options& options) && {
+    draft_.retry(options);
+    return std::move(*this);
+  }
+  /// The same for exceptions of type E (or derived from it) only. Of several the first that matches counts.
+  template <class E>
+  [[nodiscard]] step_of retry_on(const retry_options& options) && {
+    detail::check_exception_type<E>();
+    draft_.retry_on(&detail::is_exception<E>, options);
+    return std::move(*this);
+  }
+  /// An item whose step throws an E is skipped instead of failed, for the first `limit` items of a run.
+  /// Goes before any retry.
+  template <class E>
+  [[nodiscard]] step_of skip_on(std::int64_t limit) && {
+    detail::check_exception_type<E>();
+    draft_.skip_on(&detail::is_exception<E>, limit);
+    return std::move(*this);
+  }
+  /// After this long the stop token of the call is requested, and if the call then throws pawl::step_stopped
+  /// the attempt has failed. Cooperative: a step that never looks at its token is never interrupted.
+  [[nodiscard]] step_of timeout(seconds limit) && {
+    draft_.timeout(limit);
+    return std::move(*this);
+  }
+  /// Part of the step's identity: raise it when the function changed so that old results are no longer right.
+  [[nodiscard]] step_of version(std::uint32_t number) && {
+    draft_.version(number);
+    return std::move(*this);
+  }
+  /// At most so many calls at the same time; pawl::serial for one. Without it: as many as there are workers.
+  [[nodiscard]] step_of concurrency(std::int64_t limit) && {
+    draft_.concurrency(limit);
+    return std::move(*this);
+  }
+  /// Keep the result stored beside the results of later steps. Not for a step that returns void.
+  [[nodiscard]] step_of keep() && {
+    draft_.keep();
+    return std::move(*this);
+  }
+  /// Do not keep the result once the item is done. For the last step of a workflow only.
+  [[nodiscard]] step_of discard() && {
+    draft_.discard();
+    return std::move(*this);
+  }
+
+  /// For workflow.hpp.
+  [[nodiscard]] const F& function() const { return function_; }
+  [[nodiscard]] const detail::step_draft& draft() const { return draft_; }
+
+private:
+  F function_;
+  detail::step_draft draft_;
+};
+
+namespace detail {
+
+template <fixed_string Name, step_kind Kind, class F>
+step_of<Name, Kind, F> make_step(F function) {
+  if constexpr (std::is_member_pointer_v<F>) (void)sizeof(member_without_object<the_step<spelled<Name>>, F>);
+  return step_of<Name, Kind, F>(std::move(function));
+}
+
+template <fixed_string Name, step_kind Kind, class Member, class Pointer>
+auto make_step(Member member, Pointer object) {
+  using signature = signature_of<Member>;
+  using result = typename signature::result;
+  using parameters = typename signature::parameters;
+  if constexpr (can_bind<Member, Pointer, result>(parameters{})) {
+    using function = bound_member<Member, Pointer, result, parameters>;
+    return step_of<Name, Kind, function>({member, std::move(object)});
+  } else {
+    (void)sizeof(object_is_no_pointer<the_step<spelled<Name>>, Pointer>);
+    return step_of<Name, Kind, undetermined>({});
+  }
+}
+
+}  // namespace detail
+
+/// A step that may touch the outside world. It starts only when everything that its
+/// item did before is durable, and may be called again after a crash: at least once.
+///
+/// `function` is callable with `const T&`, T or T&& (it may then move from it), or a
+/// view of T, where T is what arrives; and with pawl::item, pawl::from and
+/// pawl::context& beside it. What it returns arrives at the next step and needs a
+/// codec; void passes on what arrived. Nothing is converted, so nothing is narrowed;
+/// a function without one fixed signature (overloads, a generic lambda) is called
+/// as C++ calls it.
+template <detail::fixed_string Name, class F>
+[[nodiscard]] auto step(F function) {
+  return detail::make_step<Name, step_kind::effect>(std::move(function));
+}
+/// A member function: `step<"parse">(&parser::parse, &p)`. `object` is a pointer, also a smart one.
+template <detail::fixed_string Name, class Member, class Pointer>
+requires std::is_member_function_pointer_v<Member>
+[[nodiscard]] auto step(Member member, Pointer object) {
+  return detail::make_step<Name, step_kind::effect>(member, std::move(object));
+}
+
+/// A step that touches nothing outside: only its result counts. It never waits for
+/// the disk, and after a crash it may be called again at no harm.
+template <detail::fixed_string Name, class F>
+[[nodiscard]] auto pure(F function) {
+  return detail::make_step<Name, step_kind::pure>(std::move(function));
+}
+template <detail::fixed_string Name, class Member, class Pointer>
+requires std::is_member_function_pointer_v<Member>
+[[nodiscard]] auto pure(Member member, Pointer object) {
+  return detail::make_step<Name, step_kind::pure>(member, std::move(object));
+}
+
+}  // namespace pawl
