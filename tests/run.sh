@@ -10,6 +10,7 @@
 # every test passed in both builds.
 set -eu
 cd "$(dirname "$0")/.."
+# shellcheck source=.cmake/packages.sh
 . ./.cmake/packages.sh
 
 # run_suite FOLDER CTEST_ARGUMENTS...

@@ -13,6 +13,7 @@
 set -eu
 here=$PWD
 cd "$(dirname "$0")/.."
+# shellcheck source=.cmake/packages.sh
 . ./.cmake/packages.sh
 
 install_missing "$build_packages"
