@@ -1,0 +1,232 @@
+// The public engine: a state directory, its checkpoint log, and the runs under way.
+#include <pawl/engine.hpp>
+
+#include "lmdb/open.hpp"
+#include "plan.hpp"
+#include "record/key.hpp"
+#include "results.hpp"
+#include "run/checkpoint_log.hpp"
+#include "run/encode.hpp"
+#include "run/recorded_chain.hpp"
+#include "run/session.hpp"
+#include "tell/default_logger.hpp"
+
+#include <pawl/error.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace pawl {
+
+struct engine::impl {
+  impl(const std::filesystem::path& path, const engine_options& chosen)
+      : state(path),
+        options(chosen),
+        logger(chosen.logger ? chosen.logger : core::default_logger()),
+        store(core::open_lmdb(path, {})),
+        log(*store) {}
+
+  // A run registers itself so that stop() and the destructor find it.
+  class registration {
+  public:
+    registration(impl& owner, core::run_state& run) : owner_(owner), run_(run) {
+      const std::scoped_lock lock(owner_.mutex);
+      owner_.runs.push_back(&run_);
+      if (owner_.closing) run_.stop();
+    }
+    ~registration() {
+      const std::scoped_lock lock(owner_.mutex);
+      std::erase(owner_.runs, &run_);
+    }
+    registration(const registration&) = delete;
+    registration& operator=(const registration&) = delete;
+
+  private:
+    impl& owner_;
+    core::run_state& run_;
+  };
+
+  // One run of a workflow at a time; and the engine is not closed under it.
+  class admission_ticket {
+  public:
+    admission_ticket(impl& owner, const std::string& name) : owner_(owner), name_(name) {
+      const std::scoped_lock lock(owner_.mutex);
+      if (owner_.closing) throw error(errc::stopped, "engine: it is being closed; no run can start");
+      if (std::find(owner_.running.begin(), owner_.running.end(), name) != owner_.running.end())
+        throw error(errc::bad_argument, "engine: a run of workflow '" + name +
+                                            "' is under way; wait for it, or run another workflow beside it");
+      owner_.running.push_back(name);
+    }
+    ~admission_ticket() {
+      const std::scoped_lock lock(owner_.mutex);
+      std::erase(owner_.running, name_);
+      owner_.run_ended.notify_all();  // under the lock: the engine may be gone right after it
+    }
+    admission_ticket(const admission_ticket&) = delete;
+    admission_ticket& operator=(const admission_ticket&) = delete;
+
+  private:
+    impl& owner_;
+    const std::string name_;
+  };
+
+  void stop_runs() noexcept {
+    const std::scoped_lock lock(mutex);
+    for (core::run_state* run : runs) run->stop();
+  }
+
+  void throw_if_failed() const {
+    if (log.failed())
+      throw error(errc::stopped,
+                  "engine: it stopped when the state could not be written; what was acknowledged is safe; close it and "
+                  "open the state again");
+  }
+
+  const std::filesystem::path state;
+  const engine_options options;
+  const std::shared_ptr<spdlog::logger> logger;
+  const std::unique_ptr<core::backend> store;
+  core::checkpoint_log log;
+
+  std::mutex mutex;  // the three below
+  std::condition_variable run_ended;
+  std::vector<std::string> running;
+  std::vector<core::run_state*> runs;
+  bool closing = false;
+};
+
+namespace {
+
+void check(const engine_options& options) {
+  const auto refuse = [](const std::string& what) { throw error(errc::bad_argument, "engine: " + what); };
+  if (options.durability != durability::power) refuse("durability::process is not available yet; use durability::power");
+  if (options.opening != opening::exclusive) refuse("only opening::exclusive is available");
+  if (options.window_items == 0) refuse("window_items must be at least 1");
+  if (options.window_items > (std::size_t{1} << 24)) refuse("window_items must be at most 16,777,216");
+  if (options.window_bytes == 0) refuse("window_bytes must be at least 1");
+  if (options.workers > 4096) refuse("workers must be at most 4,096");
+}
+
+void check(const detail::chain& chain, const run_options& options) {
+  const auto refuse = [&](const std::string& what) {
+    throw error(errc::bad_argument, "run: workflow '" + chain.name + "': " + what);
+  };
+  if (chain.key == nullptr)
+    refuse("its input of type " + std::string(chain.input->cpp_name) +
+           " is not its own key; say what an item is called by .key(&type::member) on the workflow");
+  if (chain.steps.size() > 4096) refuse("it has more than 4,096 steps");
+  if (!(options.progress_interval.count() >= 0)) refuse("progress_interval must not be negative");
+}
+
+core::run_settings settings_of(const engine_options& options, const run_options& run) {
+  core::run_settings settings;
+  settings.workers = options.workers != 0 ? options.workers : std::max(1u, std::thread::hardware_concurrency());
+  settings.window_items = options.window_items;
+  settings.window_bytes = options.window_bytes;
+#ifdef NDEBUG
+  settings.check_codecs = options.check_codecs.value_or(false);
+#else
+  settings.check_codecs = options.check_codecs.value_or(true);
+#endif
+  settings.options = run;
+  return settings;
+}
+
+}  // namespace
+
+engine::engine(const std::filesystem::path& state, const engine_options& options) {
+  check(options);
+  impl_ = std::make_unique<impl>(state, options);
+}
+
+engine::~engine() {
+  if (!impl_) return;
+  std::unique_lock lock(impl_->mutex);
+  impl_->closing = true;
+  for (core::run_state* run : impl_->runs) run->stop();
+  impl_->run_ended.wait(lock, [this] { return impl_->running.empty(); });
+}
+
+engine::engine(engine&& other) noexcept = default;
+
+engine& engine::operator=(engine&& other) noexcept {
+  engine old(std::move(*this));
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+void engine::stop() noexcept { impl_->stop_runs(); }
+
+const std::filesystem::path& engine::state() const noexcept { return impl_->state; }
+
+report engine::run_erased(std::shared_ptr<const detail::chain> chain, const detail::erased_source& source,
+                          const run_options& options) {
+  check(*chain, options);
+  impl_->throw_if_failed();
+  const impl::admission_ticket ticket(*impl_, chain->name);
+
+  const core::recorded_chain recorded(*chain);
+  core::workflow_record record;
+  impl_->log.between_commits(
+      [&] { record = impl_->store->open_workflow(chain->name, recorded.revision(), recorded.schemas()); });
+
+  core::run_state run(chain, record, *impl_->store, impl_->log, core::system_clock(), *impl_->logger,
+                      settings_of(impl_->options, options));
+  const impl::registration registered(*impl_, run);
+  impl_->logger->info("event=run_started workflow={} workers={} known_items={}", chain->name, run.settings.workers,
+                      record.next_item);
+  for (const core::chain_revision& old : record.revisions)
+    if (const auto& change = run.verdicts.difference(old.id); !change.identical)
+      impl_->logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id, change.text);
+  try {
+    report made = core::run_session(run, source);
+    impl_->logger->info(
+        "event=run_finished workflow={} items={} done={} failed={} skipped={} pending={} in_progress={} resumed={} "
+        "steps_saved={} seconds={:.3f}",
+        chain->name, made.items, made.done, made.failed, made.skipped, made.pending, made.in_progress, made.resumed,
+        made.steps_saved, made.seconds);
+    return made;
+  } catch (const std::exception& failure) {
+    impl_->logger->error("event=run_failed workflow={} reason=\"{}\"", chain->name, core::printable(failure.what()));
+    throw;
+  }
+}
+
+bool engine::read_result(const detail::chain& chain, const std::string& typed_key, const detail::value_type& type,
+                         void* storage) const {
+  return core::read_result(*impl_->store, chain.name, typed_key, type, storage);
+}
+
+plan engine::plan_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) const {
+  check(*chain, options);
+  pawl::plan made = core::make_plan(*impl_->store, *chain, options);
+  core::leave_plan(impl_->state, made);
+  return made;
+}
+
+struct detail::result_cursor::impl {
+  core::result_reader reader;
+};
+
+detail::result_cursor::result_cursor(const engine& of, std::shared_ptr<const chain> workflow)
+    : impl_(new impl{core::result_reader(*of.impl_->store, workflow->name)}) {}
+
+detail::result_cursor::~result_cursor() = default;
+
+bool detail::result_cursor::next(std::string& key, const value_type& type, void* storage) {
+  return impl_->reader.next(key, type, storage);
+}
+
+std::string detail::typed_key(void (*write)(const void* key, key_sink& into), const void* key) {
+  std::string typed;
+  core::key_writer writer(typed);
+  write(key, writer);
+  return typed;
+}
+
+}  // namespace pawl

@@ -1,0 +1,89 @@
+#include "plan.hpp"
+
+#include "file/file_system.hpp"
+#include "record/key.hpp"
+#include "run/recorded_chain.hpp"
+#include "run/verdict.hpp"
+#include "tell/units.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <unistd.h>
+
+namespace pawl::core {
+namespace {
+
+constexpr std::size_t held_kept = 20;
+
+void count(plan& into, verdict_kind kind) {
+  switch (kind) {
+    case verdict_kind::start: ++into.start; break;
+    case verdict_kind::go_on: ++into.go_on; break;
+    case verdict_kind::redo_pure: ++into.redo_pure; break;
+    case verdict_kind::redo_effects: ++into.redo_effects; break;
+    case verdict_kind::held: ++into.held; break;
+    case verdict_kind::stay: ++into.stay; break;
+  }
+}
+
+}  // namespace
+
+plan make_plan(backend& store, const detail::chain& chain, const run_options& options) {
+  plan made;
+  made.workflow = chain.name;
+  const std::unique_ptr<snapshot> view = store.read();
+  const std::vector<workflow_record> known = view->workflows();
+  const auto found =
+      std::find_if(known.begin(), known.end(), [&](const workflow_record& one) { return one.name == chain.name; });
+  if (found == known.end()) return made;
+
+  // Today's chain as a revision of its own, whether or not it is recorded: nothing is written here.
+  workflow_record workflow = *found;
+  chain_revision now = recorded_chain(chain).revision();
+  now.id = static_cast<revision_id>(workflow.revisions.back().id + 1);
+  workflow.current = now.id;
+  workflow.revisions.push_back(now);
+
+  const value_layout layout(chain);
+  const verdict_maker verdicts(workflow, layout,
+                               {.retry_failed = options.on_failed == on_failed::retry,
+                                .rerun_changed = options.on_changed_chain == on_changed_chain::rerun});
+  for (const chain_revision& one : found->revisions)
+    if (const auto& change = verdicts.difference(one.id); !change.identical) made.changes.push_back(change.text);
+
+  std::map<std::uint16_t, std::uint64_t> again;
+  view->scan(workflow.id, 0, nullptr, [&](const stored_item& item) {
+    const verdict said = verdicts.decide(item, true);
+    count(made, said.kind);
+    if (said.kind == verdict_kind::redo_pure || said.kind == verdict_kind::redo_effects) ++again[said.step];
+    if (said.kind == verdict_kind::held && made.first_held.size() < held_kept)
+      made.first_held.push_back({printable_key(item.key),
+                                 item.reached < chain.steps.size() ? chain.steps[item.reached].name : std::string{},
+                                 said.reason});
+    return true;
+  });
+  for (const auto& [step, items] : again)
+    made.done_again.push_back("step " + std::to_string(step + 1) + " '" + chain.steps[step].name + "' and what follows for " +
+                              grouped(items) + " items");
+  return made;
+}
+
+void leave_plan(const std::filesystem::path& state, const plan& made) {
+  const std::string own = "{\"workflow\":" + json_string(made.workflow) + ",";
+  std::string text;
+  std::ifstream old(state / plan_file);
+  for (std::string line; std::getline(old, line);)
+    if (!line.starts_with(own)) text += line + "\n";
+  text += to_json(made) + "\n";
+
+  file_system& files = machine_files();
+  const std::filesystem::path fresh = state / (std::string(plan_file) + "." + std::to_string(::getpid()) + ".tmp");
+  files.remove(fresh);
+  const std::unique_ptr<file> out = files.create(fresh);
+  out->write(0, std::as_bytes(std::span{text}));
+  out->sync();
+  files.rename(fresh, state / plan_file);
+}
+
+}  // namespace pawl::core

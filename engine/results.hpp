@@ -1,0 +1,48 @@
+// Reading kept results back.
+#pragma once
+
+#include "run/encode.hpp"
+#include "store/backend.hpp"
+
+#include <pawl/detail/erased.hpp>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pawl::core {
+
+// Constructs the kept result of a done item at `storage`; false where there is none.
+// Throws pawl::error (damaged, schema_mismatch, codec_failed) and constructs nothing then.
+[[nodiscard]] bool read_result(backend& store, std::string_view workflow, const std::string& typed_key,
+                               const detail::value_type& type, void* storage);
+
+// All kept results of a workflow's done items in the order of admission. Holds no snapshot between calls.
+class result_reader {
+public:
+  result_reader(backend& store, std::string workflow) : store_(store), workflow_(std::move(workflow)) {}
+  [[nodiscard]] bool next(std::string& key, const detail::value_type& type, void* storage);
+
+private:
+  struct found {
+    item_id id;
+    std::string key;
+    std::uint64_t schema_hash;
+    std::vector<std::byte> bytes;
+  };
+  void read_some();
+
+  backend& store_;
+  const std::string workflow_;
+  std::optional<workflow_id> id_;
+  std::unique_ptr<snapshot> view_;
+  schema_cache schemas_;
+  std::deque<found> read_;
+  item_id next_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace pawl::core

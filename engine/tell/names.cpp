@@ -1,0 +1,40 @@
+// The words of the public enumerations.
+#include <pawl/error.hpp>
+#include <pawl/report.hpp>
+
+namespace pawl {
+
+std::string_view name_of(errc code) noexcept {
+  switch (code) {
+    case errc::bad_argument: return "bad_argument";
+    case errc::state_in_use: return "state_in_use";
+    case errc::not_a_state: return "not_a_state";
+    case errc::newer_format: return "newer_format";
+    case errc::damaged: return "damaged";
+    case errc::disk_full: return "disk_full";
+    case errc::io: return "io";
+    case errc::too_large: return "too_large";
+    case errc::source_failed: return "source_failed";
+    case errc::key_failed: return "key_failed";
+    case errc::codec_failed: return "codec_failed";
+    case errc::schema_mismatch: return "schema_mismatch";
+    case errc::chain_changed: return "chain_changed";
+    case errc::not_found: return "not_found";
+    case errc::stopped: return "stopped";
+    case errc::callback_failed: return "callback_failed";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(item_state state) noexcept {
+  switch (state) {
+    case item_state::pending: return "pending";
+    case item_state::in_progress: return "in_progress";
+    case item_state::done: return "done";
+    case item_state::failed: return "failed";
+    case item_state::skipped: return "skipped";
+  }
+  return "unknown";
+}
+
+}  // namespace pawl

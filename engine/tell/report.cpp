@@ -1,0 +1,101 @@
+// The report as text and as JSON.
+#include "tell/units.hpp"
+
+#include <pawl/report.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+
+namespace pawl {
+namespace {
+
+using core::duration_text;
+using core::grouped;
+using core::json_string;
+
+void add_steps(std::string& text, const report& what) {
+  std::size_t width = 4;
+  for (const step_report& step : what.step_reports) width = std::max(width, step.name.size());
+  text += fmt::format("\n  {:<{}}  {:>12} {:>10} {:>10} {:>10}  {:>9} {:>9} {:>9} {:>9}", "step", width, "calls",
+                      "failures", "retries", "skips", "total", "median", "p99", "max");
+  for (const step_report& step : what.step_reports)
+    text += fmt::format("\n  {:<{}}  {:>12} {:>10} {:>10} {:>10}  {:>9} {:>9} {:>9} {:>9}", step.name, width,
+                        grouped(step.calls), grouped(step.failures), grouped(step.retries), grouped(step.skips),
+                        duration_text(step.total_s), duration_text(step.median_s), duration_text(step.p99_s),
+                        duration_text(step.max_s));
+}
+
+void add_entries(std::string& text, std::string_view title, const std::vector<report_entry>& entries,
+                 std::uint64_t total) {
+  if (entries.empty()) return;
+  text += fmt::format("\n  {}:", title);
+  for (const report_entry& entry : entries)
+    text += fmt::format("\n    {} in step {}: {}", entry.key, entry.step, entry.reason);
+  if (total > entries.size()) text += fmt::format("\n    ... and {} more", grouped(total - entries.size()));
+}
+
+std::string entries_json(const std::vector<report_entry>& entries) {
+  std::string json = "[";
+  for (const report_entry& entry : entries)
+    json += fmt::format(R"({}{{"key":{},"step":{},"reason":{}}})", json.size() > 1 ? "," : "", json_string(entry.key),
+                        json_string(entry.step), json_string(entry.reason));
+  return json += ']';
+}
+
+}  // namespace
+
+std::string to_string(const report& what) {
+  std::string text = fmt::format("{}: {} items: {} done, {} failed, {} skipped", what.workflow, grouped(what.items),
+                                 grouped(what.done), grouped(what.failed), grouped(what.skipped));
+  if (what.pending + what.in_progress != 0 || what.stopped)
+    text += fmt::format(", {} in progress, {} pending{}", grouped(what.in_progress), grouped(what.pending),
+                        what.stopped ? " (stopped)" : "");
+  text += fmt::format(" in {}", duration_text(what.seconds));
+  if (what.settled_before != 0) text += fmt::format("\n  {} were settled by an earlier run", grouped(what.settled_before));
+  if (what.resumed != 0)
+    text += fmt::format("\n  {} went on inside themselves, which saved {} steps", grouped(what.resumed),
+                        grouped(what.steps_saved));
+  if (what.duplicates != 0) text += fmt::format("\n  {} further occurrences of a key were passed over", grouped(what.duplicates));
+  if (what.changed_inputs != 0) text += fmt::format("\n  {} had another input than before", grouped(what.changed_inputs));
+  for (const std::string& change : what.changes) text += "\n  the chain changed: " + change;
+  if (what.redone != 0) text += fmt::format("\n  {} did recorded steps again because the chain changed", grouped(what.redone));
+  if (what.held != 0) text += fmt::format("\n  {} were held because the chain changed", grouped(what.held));
+  if (what.steps != 0)
+    text += fmt::format("\n  {} steps, {} a second; {} items a second; {} commits, {} of checkpoints", grouped(what.steps),
+                        grouped(static_cast<std::uint64_t>(what.steps_per_second())),
+                        grouped(static_cast<std::uint64_t>(what.items_per_second())), grouped(what.commits),
+                        core::bytes_text(what.bytes));
+  if (std::any_of(what.step_reports.begin(), what.step_reports.end(), [](const auto& step) { return step.calls != 0; }))
+    add_steps(text, what);
+  add_entries(text, "failed", what.first_failures, what.failed);
+  add_entries(text, "skipped", what.first_skips, what.skipped);
+  return text;
+}
+
+std::ostream& operator<<(std::ostream& out, const report& what) { return out << to_string(what); }
+
+std::string to_json(const report& what) {
+  std::string steps = "[";
+  for (const step_report& step : what.step_reports)
+    steps += fmt::format(
+        R"({}{{"name":{},"calls":{},"completed":{},"failures":{},"retries":{},"skips":{},"total_s":{},"median_s":{},"p99_s":{},"max_s":{}}})",
+        steps.size() > 1 ? "," : "", json_string(step.name), step.calls, step.completed, step.failures, step.retries,
+        step.skips, step.total_s, step.median_s, step.p99_s, step.max_s);
+  steps += ']';
+  std::string changes = "[";
+  for (const std::string& change : what.changes) changes += (changes.size() > 1 ? "," : "") + json_string(change);
+  changes += ']';
+  return fmt::format(
+      R"({{"workflow":{},"items":{},"done":{},"failed":{},"skipped":{},"pending":{},"in_progress":{},)"
+      R"("settled_before":{},"duplicates":{},"resumed":{},"steps_saved":{},"changed_inputs":{},"redone":{},"held":{},)"
+      R"("stopped":{},"seconds":{},"steps":{},"items_per_second":{},"steps_per_second":{},"commits":{},"bytes":{},)"
+      R"("step_reports":{},"changes":{},"first_failures":{},"first_skips":{}}})",
+      json_string(what.workflow), what.items, what.done, what.failed, what.skipped, what.pending, what.in_progress,
+      what.settled_before, what.duplicates, what.resumed, what.steps_saved, what.changed_inputs, what.redone, what.held,
+      what.stopped, what.seconds, what.steps, what.items_per_second(), what.steps_per_second(), what.commits, what.bytes,
+      steps, changes, entries_json(what.first_failures), entries_json(what.first_skips));
+}
+
+}  // namespace pawl

@@ -1,0 +1,15 @@
+// All that a program which uses pawl needs. Start reading at engine.hpp.
+#pragma once
+
+#include <pawl/codec.hpp>
+#include <pawl/context.hpp>
+#include <pawl/engine.hpp>
+#include <pawl/error.hpp>
+#include <pawl/options.hpp>
+#include <pawl/outcome.hpp>
+#include <pawl/plan.hpp>
+#include <pawl/progress.hpp>
+#include <pawl/report.hpp>
+#include <pawl/source.hpp>
+#include <pawl/step.hpp>
+#include <pawl/workflow.hpp>
