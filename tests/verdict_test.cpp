@@ -1,0 +1,165 @@
+#include "run/verdict.hpp"
+#include "support/catch.hpp"
+
+using namespace pawl;
+using namespace pawl::core;
+
+namespace {
+
+constexpr std::uint64_t number_schema = 7;
+
+const detail::value_type a_value{.size = 8, .align = 8, .cpp_name = "int", .destroy = nullptr, .copy = nullptr,
+                                 .describe = nullptr, .encode = nullptr, .decode = nullptr, .same = nullptr};
+
+step_identity effect(std::string name, std::uint32_t version = 0) {
+  return {std::move(name), step_kind::effect, version, number_schema, false};
+}
+step_identity pure_step(std::string name, std::uint32_t version = 0) {
+  return {std::move(name), step_kind::pure, version, number_schema, false};
+}
+
+// A recorded chain (revision 0) and today's (revision 1), and what is decided of an item of the recorded one.
+struct story {
+  explicit story(std::vector<step_identity> recorded, std::vector<step_identity> today) {
+    record.name = "story";
+    record.revisions.push_back({0, number_schema, false, std::move(recorded)});
+    record.revisions.push_back({1, number_schema, false, today});
+    record.current = 1;
+    chain.input = &a_value;
+    for (const step_identity& one : today) {
+      detail::erased_step step;
+      step.name = one.name;
+      step.kind = one.kind;
+      step.result = one.result_schema != 0 ? &a_value : nullptr;
+      chain.steps.push_back(step);
+    }
+  }
+
+  [[nodiscard]] verdict decide(const stored_item& item, bool rerun = false, bool input_at_hand = true) const {
+    const value_layout layout(chain);
+    return verdict_maker(record, layout, {.retry_failed = true, .rerun_changed = rerun}).decide(item, input_at_hand);
+  }
+
+  workflow_record record;
+  detail::chain chain;
+};
+
+stored_item at(std::uint16_t reached, item_state state = item_state::in_progress) {
+  stored_item item;
+  item.state = state;
+  item.reached = reached;
+  item.input.present = state != item_state::done;
+  item.result.present = reached > 0;
+  item.result_step = reached;
+  return item;
+}
+
+}  // namespace
+
+TEST_CASE("an item whose chain is the same goes on at the step it had reached") {
+  const story same({effect("read"), pure_step("parse"), effect("write")}, {effect("read"), pure_step("parse"), effect("write")});
+  CHECK(same.decide(at(0, item_state::pending)).kind == verdict_kind::start);
+  const verdict said = same.decide(at(2));
+  CHECK(said.kind == verdict_kind::go_on);
+  CHECK(said.step == 2);
+  CHECK(same.decide(at(3, item_state::done)).kind == verdict_kind::stay);
+  CHECK(same.decide(at(1, item_state::failed)).step == 1);
+}
+
+TEST_CASE("an item that had not reached the changed step goes on as if nothing had changed") {
+  const story changed({effect("read"), pure_step("parse"), effect("write")}, {effect("read"), pure_step("parse", 2), effect("write")});
+  const verdict said = changed.decide(at(1));
+  CHECK(said.kind == verdict_kind::go_on);
+  CHECK(said.step == 1);
+  CHECK_FALSE(said.changed_chain);
+}
+
+TEST_CASE("pure steps that changed are done again where the value before them is stored") {
+  const story changed({effect("read"), pure_step("parse"), effect("write")}, {effect("read"), pure_step("parse", 2), effect("write")});
+  stored_item item = at(2);  // latest result: parse's; read's was not kept, the input is at hand
+  const verdict held = changed.decide(item);
+  CHECK(held.kind == verdict_kind::held);
+  CHECK(held.reason.find("'parse': version 0 is now 2") != std::string::npos);
+  CHECK(held.reason.find("'read'") != std::string::npos);
+  item.kept.emplace_back(std::uint16_t{1}, stored_payload{.present = true});
+  const verdict said = changed.decide(item);
+  CHECK(said.kind == verdict_kind::redo_pure);
+  CHECK(said.step == 1);
+}
+
+TEST_CASE("recorded effects are repeated only where the options say so") {
+  const story changed({effect("read"), effect("write"), effect("notify")}, {effect("read", 1), effect("write"), effect("notify")});
+  CHECK(changed.decide(at(2)).kind == verdict_kind::held);
+  const verdict said = changed.decide(at(2), true);
+  CHECK(said.kind == verdict_kind::redo_effects);
+  CHECK(said.step == 0);
+}
+
+TEST_CASE("done items stay done when the chain changes, unless a rerun is asked for") {
+  const story longer({effect("read")}, {effect("read"), effect("publish")});
+  CHECK(longer.decide(at(1, item_state::done)).kind == verdict_kind::stay);
+  const verdict said = longer.decide(at(1, item_state::done), true);
+  CHECK(said.kind == verdict_kind::redo_pure);  // no recorded effect is repeated: only the new step is to be done
+  CHECK(said.step == 1);
+}
+
+TEST_CASE("a done item whose chain only lost its last steps has nothing left to do") {
+  const story shorter({effect("read"), effect("publish")}, {effect("read")});
+  CHECK(shorter.decide(at(2, item_state::done), true).kind == verdict_kind::stay);
+}
+
+TEST_CASE("without its input an item cannot go back to the start") {
+  const story changed({pure_step("parse")}, {pure_step("parse", 1), effect("write")});
+  stored_item item = at(1);
+  item.input.present = false;
+  CHECK(changed.decide(item, true, false).kind == verdict_kind::held);
+  CHECK(changed.decide(item, false, true).kind == verdict_kind::redo_pure);
+  item.input_is_key = true;
+  CHECK(changed.decide(item, false, false).kind == verdict_kind::redo_pure);
+}
+
+TEST_CASE("a step reads the item's input or an earlier result: both must be there to go on") {
+  story same({effect("read"), effect("write")}, {effect("read"), effect("write")});
+  same.chain.steps[1].reads = {0};
+  stored_item item = at(1);
+  CHECK(same.decide(item, false, false).kind == verdict_kind::go_on);
+  item.input.present = false;
+  CHECK(same.decide(item, false, false).kind == verdict_kind::held);
+}
+
+TEST_CASE("a void step passes on the value before it") {
+  const step_identity silent{"log", step_kind::effect, 0, 0, false};
+  const story same({effect("read"), silent, effect("write")}, {effect("read"), silent, effect("write")});
+  stored_item item = at(2);
+  item.result_step = 1;
+  const verdict said = same.decide(item);
+  CHECK(said.kind == verdict_kind::go_on);
+  CHECK(said.step == 2);
+}
+
+TEST_CASE("sticky failures stay, others are tried again, and an option keeps them all") {
+  const story same({effect("read")}, {effect("read")});
+  stored_item failed = at(0, item_state::failed);
+  CHECK(same.decide(failed).kind == verdict_kind::start);
+  failed.sticky = true;
+  CHECK(same.decide(failed).kind == verdict_kind::stay);
+  failed.sticky = false;
+  const value_layout layout(same.chain);
+  CHECK(verdict_maker(same.record, layout, {.retry_failed = false}).decide(failed, true).kind == verdict_kind::stay);
+}
+
+TEST_CASE("a difference is told in words") {
+  const auto text = [](step_identity a, step_identity b) {
+    return compare_chains({0, 0, false, {std::move(a)}}, {1, 0, false, {std::move(b)}}).text;
+  };
+  CHECK(text(effect("a"), effect("b")) == "step 1 'a' is now 'b'");
+  CHECK(text(effect("a"), pure_step("a")) == "step 1 'a': kind step is now pure");
+  CHECK(text(effect("a", 1), effect("a", 3)) == "step 1 'a': version 1 is now 3");
+  step_identity other = effect("a");
+  other.result_schema = 8;
+  CHECK(text(effect("a"), other) == "step 1 'a': the schema of its result changed");
+  CHECK(compare_chains({0, 0, false, {effect("a")}}, {1, 0, false, {effect("a"), effect("b")}}).text ==
+        "step 2 'b' was added");
+  CHECK(compare_chains({0, 0, false, {effect("a"), effect("b")}}, {1, 0, false, {effect("a")}}).text ==
+        "step 2 'b' was removed");
+}
