@@ -79,7 +79,7 @@ public:
   using function_type = F;
   static constexpr auto name = Name;
 
-  explicit step_of(F function) : function_(std::move(function)), draft_(Name.view(), Kind) {}
+  explicit step_of(F what) : function_(std::move(what)), draft_(Name.view(), Kind) {}
 
   /// Calls the function as it is, with whatever it takes: this is how a step is tested alone.
   template <class... A>

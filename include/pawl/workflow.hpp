@@ -137,7 +137,7 @@ input_facts facts_of_input() {
 
 /// The one place where the steps, each of its own type, become a table.
 template <class Layout, class In, class... Steps>
-std::shared_ptr<const chain> erase(std::string_view name, Steps... steps) {
+std::shared_ptr<const chain> to_chain(std::string_view name, Steps... steps) {
   const auto owner = std::make_shared<const boost::hana::tuple<Steps...>>(std::move(steps)...);
   return boost::hana::unpack(*owner, [&](const Steps&... step) {
     static constexpr auto links = Layout::links();
@@ -172,7 +172,7 @@ template <detail::fixed_string Name, class In = detail::undetermined, class... S
     constexpr std::size_t checked = layout::demand_sound();
     using result = workflow_of<input, typename layout::output>;
     if constexpr (checked > 0 && layout::sound && std::is_same_v<names, fine> && std::is_same_v<told, fine>)
-      return workflow_access::make<result>(erase<layout, input>(Name.view(), std::move(steps)...));
+      return workflow_access::make<result>(to_chain<layout, input>(Name.view(), std::move(steps)...));
     else
       return workflow_access::make<result>(nullptr);
   }

@@ -4,6 +4,7 @@
 
 #include <pawl/detail/chain_draft.hpp>
 #include <pawl/detail/chain_types.hpp>
+#include <pawl/detail/value_type.hpp>
 
 #include <array>
 #include <cstddef>
@@ -80,7 +81,7 @@ struct slots : slot<I, Steps>... {};
     if constexpr (role_of<P> == role::item)
       return 0;
     else if constexpr (role_of<P> == role::from)
-      return static_cast<std::uint16_t>(place_of(asked<std::remove_cvref_t<P>>::step) + 1);
+      return static_cast<std::uint16_t>(place_of(asked<std::remove_cvref_t<P>>::step.view()) + 1);
     else
       return no_value;
   }
@@ -91,12 +92,12 @@ struct slots : slot<I, Steps>... {};
     using bare = std::remove_cvref_t<P>;
     if constexpr (role_of<P> == role::context) {
       if constexpr (!std::is_lvalue_reference_v<P>)
-        return found<context_not_by_reference<the_step<name>, takes<P>>>{};
+        return found<context_not_by_reference<the_step<name>, which_takes<P>>>{};
       else
         return fine{};
     } else if constexpr (role_of<P> == role::item) {
       if constexpr (!std::is_same_v<typename bare::value_type, In> && !std::is_same_v<In, undetermined>)
-        return found<item_is_another_type<the_step<name>, takes<bare>, the_input<In>>>{};
+        return found<item_is_another_type<the_step<name>, which_takes<bare>, the_input<In>>>{};
       else
         return fine{};
     } else if constexpr (role_of<P> == role::from) {
@@ -110,8 +111,8 @@ struct slots : slot<I, Steps>... {};
   static consteval auto from_problem() {
     using name = spelled<step_at<Place>::name>;
     using asked_type = typename From::value_type;
-    constexpr std::size_t source = place_of(asked<From>::step);
-    using wanted = asks_for<spelled<From::step>>;
+    constexpr std::size_t source = place_of(asked<From>::step.view());
+    using wanted = asks_for<spelled<asked<From>::step>>;
     if constexpr (source == count) {
       return found<from_unknown_step<the_step<name>, wanted>>{};
     } else if constexpr (source >= Place) {
@@ -119,7 +120,7 @@ struct slots : slot<I, Steps>... {};
     } else {
       using actual = typename arrival<source>::value_after;
       if constexpr (!std::is_same_v<actual, asked_type> && !std::is_same_v<actual, undetermined>)
-        return found<from_another_type<the_step<name>, takes<From>, returns<actual>>>{};
+        return found<from_another_type<the_step<name>, which_takes<From>, returns<actual>>>{};
       else
         return fine{};
     }
@@ -137,7 +138,7 @@ struct slots : slot<I, Steps>... {};
     if constexpr (((role_of<P> == role::value) && ... && (sizeof...(P) < 2))) {
       return fine{};
     } else if constexpr (((role_of<P> == role::value ? 1 : 0) + ... + 0) > 1) {
-      return found<more_than_one_input<the_step<spelled<step_at<Place>::name>>, takes<P>...>>{};
+      return found<more_than_one_input<the_step<spelled<step_at<Place>::name>>, which_takes<P>...>>{};
     } else if constexpr (looks_at_what_arrives<Place, P...> && consumes<Place, P...> &&
                          !std::is_copy_constructible_v<typename arrival<Place>::type>) {
       return found<consumes_what_it_looks_at<the_step<spelled<step_at<Place>::name>>, typename arrival<Place>::type>>{};

@@ -100,7 +100,7 @@ consteval auto function_problem() {
       else if constexpr (how == fit::converts)
         return found<nothing_is_converted<Arrival, would_be_converted_by<name, parameter>>>{};
       else if constexpr (how == fit::mutable_reference)
-        return found<input_by_mutable_reference<the_step<name>, takes<parameter>>>{};
+        return found<input_by_mutable_reference<the_step<name>, which_takes<parameter>>>{};
       else
         return fine{};
     }

@@ -41,17 +41,14 @@ struct is_not_accepted_by;
 template <class Name, class Parameter>
 struct would_be_converted_by;
 template <class Parameter>
-struct takes;
+struct which_takes;
 template <class T>
 struct returns;
+template <class T>
+struct gives;
 template <class Name>
 struct asks_for;
-template <class Name, class T>
-struct asks_for_the_result_of;
-template <class T>
-struct which_is;
 struct a_generic_function;
-struct nothing;
 
 template <class...>
 inline constexpr bool holds_for = false;

@@ -36,7 +36,7 @@ struct asked<item<T>> {
 template <fixed_string Step, class T>
 struct asked<from<Step, T>> {
   static constexpr role what = role::from;
-  static constexpr std::string_view step = Step.view();
+  static constexpr auto step = Step;
 };
 
 template <class P>
