@@ -31,10 +31,11 @@ public:
 
   /// Appends one arithmetic value, sizeof(T) bytes, little-endian.
   template <class T>
-    requires std::is_arithmetic_v<T>
-  void put(T value) {
-    write(&value, sizeof value);
-  }
+  requires std::is_arithmetic_v<T>
+  void put(T value) { write(&value, sizeof value); }
+
+  /// How deep the value being written lies within values of its own type; kept by the codecs.
+  [[nodiscard]] unsigned& nesting() noexcept { return nesting_; }
 
 protected:
   encoder() = default;
@@ -47,14 +48,16 @@ protected:
 
   std::byte* cursor_ = nullptr;
   std::byte* end_ = nullptr;
+
+private:
+  unsigned nesting_ = 0;
 };
 
 /// A bounded source of bytes. Every read is checked against what remains;
 /// reading past the end throws pawl::error(codec_failed).
 class decoder {
 public:
-  explicit decoder(std::span<const std::byte> bytes)
-      : cursor_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+  explicit decoder(std::span<const std::byte> bytes) : cursor_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 
   /// How many bytes are left. Check a length against it *before* allocating.
   [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - cursor_); }
@@ -74,18 +77,22 @@ public:
   }
 
   template <class T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   [[nodiscard]] T get() {
     T value;
     read(&value, sizeof value);
     return value;
   }
 
+  /// How deep the value being read lies within values of its own type; kept by the codecs.
+  [[nodiscard]] unsigned& nesting() noexcept { return nesting_; }
+
 private:
   [[noreturn]] void throw_short(std::size_t wanted) const;  // compiled: engine/schema/
 
   const std::byte* cursor_;
   const std::byte* end_;
+  unsigned nesting_ = 0;
 };
 
 }  // namespace pawl
