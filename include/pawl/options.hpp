@@ -55,10 +55,10 @@ struct engine_options {
   std::size_t window_bytes = std::size_t{64} << 20;
   /// Decode every encoded result again and compare it with the original: a codec that loses something
   /// is found at once instead of at the first crash. Unset: on where NDEBUG is not defined.
-  std::optional<bool> check_codecs;
+  std::optional<bool> check_codecs{};
   /// Where the engine logs; it may be used from every worker. Null: a logger named "pawl" of the
   /// library's own, to stderr, level info: one line per run and per event worth one, none per step.
-  std::shared_ptr<spdlog::logger> logger;
+  std::shared_ptr<spdlog::logger> logger{};
 };
 
 /// Items that an earlier run left failed.
@@ -85,16 +85,16 @@ struct run_options {
   pawl::on_changed_chain on_changed_chain = on_changed_chain::stop;
   pawl::on_changed_input on_changed_input = on_changed_input::rerun;
   /// When requested: nothing new starts, what runs is finished and recorded, run() returns.
-  std::stop_token stop;
+  std::stop_token stop{};
   /// SIGINT and SIGTERM do the same while run() is under way; a second signal kills as usual.
   /// Process-wide: only for programs that have no handlers of their own.
   bool stop_on_signals = false;
   /// Called about every `progress_interval` and once at the end, by one thread at a time, which is one of
   /// the engine's. Keep it short. If it throws, the run stops with pawl::error(callback_failed).
-  std::function<void(const pawl::progress&)> progress;
+  std::function<void(const pawl::progress&)> progress{};
   seconds progress_interval = std::chrono::milliseconds(500);
   /// Seed of the jitter of retries, for runs that must be repeatable; unset: a random one.
-  std::optional<std::uint64_t> seed;
+  std::optional<std::uint64_t> seed{};
 };
 
 }  // namespace pawl
