@@ -17,6 +17,7 @@ namespace pawl::detail {
 // and where that is none
 //   using types = type_list<...>
 //   static constexpr const std::string_view* names      one each
+//   static constexpr bool in_memory_order               listed as they lie in T
 //   static auto apply(const T&, f)                      f(member...)
 //   static T make(decoder&)
 template <class T>
@@ -91,6 +92,7 @@ struct aggregate_members {
   static constexpr refusal why = refusal::none;
   using types = aggregate_fields<T>;
   static constexpr const std::string_view* names = names_of<T, N>.data();
+  static constexpr bool in_memory_order = true;
 
   template <class F>
   static decltype(auto) apply(const T& value, F f) {
@@ -129,7 +131,7 @@ struct code_record;
 template <class T, class... M>
 struct code_record<T, type_list<M...>> {
   static constexpr std::size_t min_size = sizeof...(M) == 0 ? 1 : (coder<std::remove_const_t<M>>::min_size + ... + 0);
-  static constexpr bool bulk = sizeof...(M) != 0 && (sizeof(M) + ... + 0) == sizeof(T) &&
+  static constexpr bool bulk = members_of<T>::in_memory_order && sizeof...(M) != 0 && (sizeof(M) + ... + 0) == sizeof(T) &&
                                (coder<std::remove_const_t<M>>::bulk && ...) && std::is_trivially_copyable_v<T> &&
                                std::is_default_constructible_v<T> && std::is_copy_assignable_v<T>;
 

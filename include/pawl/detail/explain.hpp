@@ -52,6 +52,9 @@ struct no_codec {
   static_assert(Why != refusal::opaque_class,
                 "pawl: a class with constructors, private or virtual members has no codec; make it a plain aggregate, "
                 "adapt it with Boost.Hana (pawl/hana.hpp), or specialise pawl::codec");
+  static_assert(Why != refusal::adapted_without_default,
+                "pawl: a struct adapted with Boost.Hana has a codec only if it is default-constructible and its "
+                "members are assignable; specialise pawl::codec");
   static_assert(Why != refusal::malformed_codec,
                 "pawl: a specialisation of pawl::codec fits neither of the two forms in pawl/codec.hpp");
 };

@@ -28,6 +28,7 @@ enum class refusal : std::uint8_t {
   unnamed_field,
   uncountable,
   opaque_class,  // has constructors or private members
+  adapted_without_default,
   malformed_codec,
 };
 
