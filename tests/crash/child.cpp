@@ -1,0 +1,149 @@
+// The program that the crash tests kill: a three-step pipeline that tells an
+// append-only log what it does, one line for each thing, written with one write():
+//
+//   S RUN KEY STEP   the step's function is entered        E RUN KEY STEP   ... is about to return
+//   D RUN            a commit is about to flush its data   M RUN            its meta page is written: it is committed
+//   R RUN DONE       run() returned, with so many items done
+//
+// The log lies in the page cache, so it survives the kill and is evidence from
+// outside. D and M come from the C library's fdatasync and pwrite, which this
+// program stands in for.
+//
+//   child STATE OUT LOG RUN ITEMS WORKERS KILL_AT MODE
+//
+// KILL_AT n: SIGKILL at the n-th line (0: never). MODE: plain, slow (steps that take
+// 50 us), or canary (the effect of `write` happens after the step has returned, as it
+// would if an engine recorded a step before its success).
+
+#include <pawl/pawl.hpp>
+
+#include <fcntl.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/null_sink.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+namespace {
+
+int log_fd = -1;
+std::string run_number;
+std::atomic<long> lines{0};
+long kill_at = 0;
+
+void tell(const std::string& line) {
+  if (log_fd < 0) return;
+  const std::string text = line + "\n";
+  if (::write(log_fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::abort();
+  if (++lines == kill_at) ::kill(::getpid(), SIGKILL);
+}
+
+void write_whole(const std::filesystem::path& path, const std::string& text) {
+  const std::filesystem::path fresh = path.string() + ".tmp";
+  std::FILE* out = std::fopen(fresh.c_str(), "w");
+  if (out == nullptr || std::fwrite(text.data(), 1, text.size(), out) != text.size() || std::fclose(out) != 0)
+    std::abort();
+  std::filesystem::rename(fresh, path);
+}
+
+// Tells of a step's beginning and end.
+class told {
+public:
+  told(std::string_view key, const char* step) : what_(run_number + " " + std::string(key) + " " + step) {
+    tell("S " + what_);
+  }
+  ~told() { tell("E " + what_); }
+  told(const told&) = delete;
+  told& operator=(const told&) = delete;
+
+private:
+  const std::string what_;
+};
+
+struct parsed {
+  std::string text;
+  std::uint64_t length = 0;
+};
+
+}  // namespace
+
+extern "C" int fdatasync(int fd) {
+  tell("D " + run_number);
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
+
+// LMDB writes its meta page, 120 bytes of it, by pwrite to a synchronous descriptor: that is the commit.
+extern "C" ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+  const auto written = static_cast<ssize_t>(::syscall(SYS_pwrite64, fd, bytes, size, offset));
+  if (size == 120) tell("M " + run_number);
+  return written;
+}
+extern "C" ssize_t pwrite64(int fd, const void* bytes, size_t size, off_t offset) { return pwrite(fd, bytes, size, offset); }
+
+int main(int argc, char** argv) {
+  if (argc != 9) return 2;
+  const std::filesystem::path out = argv[2];
+  const std::string mode = argv[8];
+  run_number = argv[4];
+  kill_at = std::atol(argv[7]);
+  const auto work = [&] {
+    if (mode != "slow") return;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+    while (std::chrono::steady_clock::now() < until) {}
+  };
+
+  const auto pipeline = pawl::workflow<"pipeline">(
+      pawl::step<"read">([&](std::int64_t n, pawl::context& ctx) {
+        const told telling(ctx.key(), "0");
+        work();
+        return "text of " + std::to_string(n);
+      }),
+      pawl::pure<"transform">([&](const std::string& text) { return parsed{text + "!", text.size()}; }),
+      pawl::step<"write">([&](const parsed& p, pawl::context& ctx) {
+        const std::string key(ctx.key());
+        const std::string text = p.text + " " + std::to_string(p.length);
+        const told telling(key, "1");
+        work();
+        if (mode == "canary")
+          std::thread([path = out / key, text] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            write_whole(path, text);
+          }).detach();
+        else write_whole(out / key, text);
+        return p.length;
+      }),
+      pawl::step<"notify">([&](std::uint64_t, pawl::context& ctx) {
+        const told telling(ctx.key(), "2");
+        work();
+      }));
+
+  pawl::engine_options options;
+  options.workers = static_cast<std::size_t>(std::atol(argv[6]));
+  options.window_items = 64;
+  options.logger = std::make_shared<spdlog::logger>("quiet", std::make_shared<spdlog::sinks::null_sink_mt>());
+  try {
+    pawl::engine engine{argv[1], options};
+    log_fd = ::open(argv[3], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    std::int64_t next = 0;
+    const std::int64_t items = std::atol(argv[5]);
+    const pawl::report report = engine.run(pipeline, pawl::generate([&]() -> std::optional<std::int64_t> {
+                                             if (next == items) return std::nullopt;
+                                             return next++;
+                                           }));
+    if (mode == "canary") std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    tell("R " + run_number + " " + std::to_string(report.done));
+    return report.done == static_cast<std::uint64_t>(items) ? 0 : 1;
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "%s\n", failure.what());
+    return 3;
+  }
+}
