@@ -54,7 +54,7 @@ bool is_exception(const std::exception_ptr& thrown) {
 }
 
 template <class E>
-consteval void check_exception_type() {
+void check_exception_type() {
   if constexpr (!std::is_object_v<E> || std::is_const_v<E> || std::is_volatile_v<E> || std::is_pointer_v<E> ||
                 std::is_array_v<E>)
     (void)sizeof(not_an_exception_type<E>);

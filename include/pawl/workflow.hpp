@@ -169,9 +169,9 @@ template <detail::fixed_string Name, class In = detail::undetermined, class... S
     using told = decltype(input_type_problem<Name, input, Steps...>());
     (void)sizeof(typename names::problem);
     (void)sizeof(typename told::problem);
-    constexpr std::size_t checked = layout::demand_sound();
+    layout::demand_sound();
     using result = workflow_of<input, typename layout::output>;
-    if constexpr (checked > 0 && layout::sound && std::is_same_v<names, fine> && std::is_same_v<told, fine>)
+    if constexpr (layout::sound && std::is_same_v<names, fine> && std::is_same_v<told, fine>)
       return workflow_access::make<result>(to_chain<layout, input>(Name.view(), std::move(steps)...));
     else
       return workflow_access::make<result>(nullptr);

@@ -120,7 +120,8 @@ struct slots : slot<I, Steps>... {};
     } else {
       using actual = typename arrival<source>::value_after;
       if constexpr (!std::is_same_v<actual, asked_type> && !std::is_same_v<actual, undetermined>)
-        return found<from_another_type<the_step<name>, which_takes<From>, returns<actual>>>{};
+        return found<from_another_type<the_step<name>, asks_for_result<spelled<asked<From>::step>, asked_type>,
+                                       returns<actual>>>{};
       else
         return fine{};
     }
@@ -223,10 +224,9 @@ struct slots : slot<I, Steps>... {};
     else
       return {};
   }
-  /// Stops the compiler at every problem.
-  static consteval std::size_t demand_sound() {
-    return (sizeof(typename decltype(step_problem<I>())::problem) + ... + 0);
-  }
+  /// Stops the compiler at every problem. Not consteval: a failed assertion must not also make a constant
+  /// expression fail, which would be said again for each.
+  static void demand_sound() { (void)(sizeof(typename decltype(step_problem<I>())::problem) + ... + 0); }
 
   using after_last = typename arrival<count - 1>::value_after;
   using output = std::conditional_t<std::is_void_v<after_last>, typename arrival<count - 1>::type, after_last>;

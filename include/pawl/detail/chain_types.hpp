@@ -8,6 +8,7 @@
 #include <pawl/codec.hpp>
 #include <pawl/detail/call.hpp>
 #include <pawl/detail/diagnostics.hpp>
+#include <pawl/detail/explain.hpp>
 #include <pawl/detail/parameter.hpp>
 #include <pawl/detail/signature.hpp>
 
@@ -125,7 +126,7 @@ consteval auto result_problem() {
   else if constexpr (awaitable<value>)
     return found<result_is_awaitable<the_step<name>, returns<R>>>{};
   else if constexpr (!has_codec_v<value>)
-    return found<result_has_no_codec<the_step<name>, returns<value>>>{};
+    return found<result_has_no_codec<the_step<name>, returns<value>, explain_codec<value>>>{};
   else
     return fine{};
 }

@@ -48,6 +48,8 @@ template <class T>
 struct gives;
 template <class Name>
 struct asks_for;
+template <class Name, class T>
+struct asks_for_result;
 struct a_generic_function;
 
 template <class...>
@@ -78,9 +80,9 @@ struct input_by_mutable_reference {
   static_assert(holds_for<Step, Parameter>,
                 "pawl: a step takes its input by non-const reference; take const T& to read it, or T to consume it");
 };
-template <class Step, class First, class Second>
+template <class Step, class... Parameter>
 struct more_than_one_input {
-  static_assert(holds_for<Step, First, Second>,
+  static_assert(holds_for<Step, Parameter...>,
                 "pawl: a step takes more than one value; exactly one arrives: ask for the others by pawl::item<T> or "
                 "pawl::from<\"step\", T>");
 };
@@ -106,7 +108,7 @@ struct from_later_step {
 template <class Step, class Asked, class Actual>
 struct from_another_type {
   static_assert(holds_for<Step, Asked, Actual>,
-                "pawl: a step asks by pawl::from<\"step\", T> for a T, and that step returns another type");
+                "pawl: a step asks by pawl::from for the result of a step that returns another type");
 };
 template <class Step, class T>
 struct consumes_what_it_looks_at {
@@ -131,12 +133,10 @@ struct result_is_awaitable {
       "pawl: a step returns something awaitable; asynchronous steps are not supported, wait for it and return "
       "the value");
 };
-template <class Step, class Result>
-struct result_has_no_codec {
-  static_assert(
-      holds_for<Step, Result>,
-      "pawl: a step's result cannot be recorded, it has no codec: return a plain aggregate or a standard value "
-      "type, or specialise pawl::codec");
+/// Explained says what in the result has no codec, and what to do.
+template <class Step, class Result, class Explained>
+struct result_has_no_codec : Explained {
+  static_assert(holds_for<Step, Result>, "pawl: a step's result cannot be recorded, as it has no codec");
 };
 template <class Step>
 struct input_not_deducible {

@@ -1,0 +1,31 @@
+#include "support.hpp"
+
+// What must compile: every shape that the other files get wrong, done right. If this
+// fails, so may they, for a reason that is none of theirs.
+#include <pawl/source.hpp>
+
+struct parser {
+  page parse(const url&) const;
+};
+const parser shared{};
+
+struct only_moves {
+  std::unique_ptr<int> owned;
+};
+
+const auto flow =
+    pawl::workflow<"flow">(
+        pawl::step<"read">([](const url&, pawl::context&) { return page{}; }).retry_on<std::runtime_error>({}),
+        pawl::step<"log">([](const page&) {}),
+        pawl::pure<"parse">([](page, pawl::item<url>, pawl::from<"read", page>) { return record{}; }),
+        pawl::step<"judge">([](const record& r) -> pawl::outcome<record> { return r; }),
+        pawl::step<"generic">([](const auto& r) { return r.title; }),
+        pawl::step<"view">([](std::string_view s) { return s.size(); }))
+        .key(&url::text);
+
+const auto members = pawl::workflow<"members">(pawl::step<"parse">(&parser::parse, &shared));
+const auto moving = pawl::workflow<"moving">(pawl::step<"take">([](only_moves) {}));
+
+const std::vector<const char*> names;
+auto held = pawl::detail::hold_source<std::string>(names);
+auto source = pawl::generate([]() -> std::optional<url> { return std::nullopt; });

@@ -1,0 +1,7 @@
+// sentence: pawl: a step asks by pawl::from for its own result or that of a later step
+// names: the_step<text<'r','e','a','d'>>
+// names: asks_for<text<'r','e','a','d'>>
+#include "support.hpp"
+
+const auto flow =
+    pawl::workflow<"flow">(pawl::step<"read">([](const url&, pawl::from<"read", page>) { return page{}; }));

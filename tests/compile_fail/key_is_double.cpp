@@ -1,0 +1,7 @@
+// sentence: pawl: a key is text or an integer; bool and floating point
+// names: the_input<url>
+// names: returns<double>
+#include "support.hpp"
+
+const auto flow =
+    pawl::workflow<"flow">(pawl::step<"read">([](const url&) { return page{}; })).key([](const url&) { return 0.5; });

@@ -1,0 +1,5 @@
+// sentence: pawl: .key(projection) must be callable through const
+// names: projection_not_callable<the_input<url>
+#include "support.hpp"
+
+const auto flow = pawl::workflow<"flow">(pawl::step<"read">([](const url&) { return page{}; })).key(&page::html);

@@ -1,0 +1,6 @@
+// sentence: pawl: a step takes more than one value
+// names: the_step<text<'m','e','r','g','e'>>
+#include "support.hpp"
+
+const auto flow = pawl::workflow<"flow">(pawl::step<"read">([](const url&) { return page{}; }),
+                                         pawl::step<"merge">([](const page&, const url&, int) {}));
