@@ -54,23 +54,22 @@ struct order {
 };
 
 auto orders_of(std::uint64_t seed) {
-  return pawl::workflow<"flaky">(pawl::step<"fetch">([seed](std::uint64_t number, pawl::context& ctx) {
-                                   const fate fate = fate_of(number, seed);
-                                   if (fate == fate::never_answers || (fate == fate::slow_twice && ctx.attempt() <= 2))
-                                     throw timed_out();
-                                   return order{number, fate == fate::empty ? "" : "order " + std::to_string(number)};
-                                 }).retry_on<timed_out>({.attempts = 4, .first_delay = 5ms, .max_delay = 20ms}),
+  return pawl::workflow<"flaky">(
+      pawl::step<"fetch">([seed](std::uint64_t number, pawl::context& ctx) {
+        const fate fate = fate_of(number, seed);
+        if (fate == fate::never_answers || (fate == fate::slow_twice && ctx.attempt() <= 2)) throw timed_out();
+        return order{number, fate == fate::empty ? "" : "order " + std::to_string(number)};
+      }).retry_on<timed_out>({.attempts = 4, .first_delay = 5ms, .max_delay = 20ms}),
 
-                                 pawl::pure<"check">([](const order& what) -> pawl::outcome<order> {
-                                   if (what.text.empty()) return pawl::skip("the order is empty");
-                                   return what;
-                                 }),
+      pawl::pure<"check">([](const order& what) -> pawl::outcome<order> {
+        if (what.text.empty()) return pawl::skip("the order is empty");
+        return what;
+      }),
 
-                                 pawl::step<"book">([seed](const order& what) {
-                                   // No later run may try this again by itself: somebody has to look at it.
-                                   if (fate_of(what.number, seed) == fate::refused)
-                                     throw pawl::sticky_failure("the bank refused the card");
-                                 }));
+      pawl::step<"book">([seed](const order& what) {
+        // No later run may try this again by itself: somebody has to look at it.
+        if (fate_of(what.number, seed) == fate::refused) throw pawl::sticky_failure("the bank refused the card");
+      }));
 }
 
 struct expectation {

@@ -17,18 +17,21 @@ struct visitor {  // a plain aggregate: it is recorded without a macro or a base
 };
 
 int main(int argc, char** argv) try {
-  auto hello =
-      pawl::workflow<"hello">(pawl::step<"look_up">([](const std::string& name) {  // a slow, unreliable service
-                                std::this_thread::sleep_for(50ms);
-                                return visitor{name, static_cast<int>(name.size())};
-                              })
-                                  .retry({.attempts = 3, .first_delay = 100ms}),
+  auto hello = pawl::workflow<"hello">(
+      pawl::step<"look_up">([](const std::string& name) {  // a slow, unreliable service
+        std::this_thread::sleep_for(50ms);
+        return visitor{name, static_cast<int>(name.size())};
+      })
+          .retry({.attempts = 3, .first_delay = 100ms}),
 
-                              pawl::pure<"compose">([](const visitor& who) {
-                                return "Hello " + who.name + ", visitor number " + std::to_string(who.visits) + "!";
-                              }),
+      pawl::pure<"compose">([](const visitor& who) {
+        return "Hello " + who.name + ", visitor number " + std::to_string(who.visits) + "!";
+      }),
 
-                              pawl::step<"greet">([](const std::string& greeting) { std::cout << greeting + "\n"; }));
+      pawl::step<"greet">([](std::string greeting) {
+        std::cout << greeting + "\n";
+        return greeting;  // what the last step returns is kept
+      }));
 
   pawl::engine engine{argc > 1 ? argv[1] : "hello.pawl"};
   const pawl::report report = engine.run(hello, std::vector<std::string>{"Ada", "Boole", "Church", "Dijkstra"});

@@ -169,9 +169,10 @@ std::vector<hit> search(const std::string& path, const std::vector<std::string>&
     query += '"';
   }
   connection db = open_to_read(path, access::read_only);
-  statement found(db,
-                  "SELECT document.path, document.title, snippet(page, -1, '[', ']', ' ... ', 12) FROM page"
-                  " JOIN document ON document.id = page.rowid WHERE page MATCH ? ORDER BY bm25(page), path LIMIT ?");
+  statement found(
+      db,
+      "SELECT document.path, document.title, snippet(page, -1, '[', ']', ' ... ', 12) FROM page"
+      " JOIN document ON document.id = page.rowid WHERE page MATCH ? ORDER BY bm25(page), path LIMIT ?");
   std::vector<hit> hits;
   for (found.begin().text(1, query).bind(2, limit); found.step();)
     hits.push_back({std::string(found.text(0)), std::string(found.text(1)), std::string(found.text(2))});
@@ -182,18 +183,20 @@ void dump(const std::string& path, bool check, const std::function<void(const st
   connection db = open_to_read(path, check ? access::existing : access::read_only);
   if (check) db.run("INSERT INTO page(page) VALUES('integrity-check')");
   // From page to document and not the other way round, so that a text without a document shows.
-  statement all(db,
-                "SELECT coalesce(path, 'no document'), bytes, lines, words, terms, document.title, page.text"
-                " FROM page LEFT JOIN document ON document.id = page.rowid ORDER BY path");
+  statement all(
+      db,
+      "SELECT coalesce(path, 'no document'), bytes, lines, words, terms, document.title, page.text"
+      " FROM page LEFT JOIN document ON document.id = page.rowid ORDER BY path");
   std::int64_t documents = 0;
   for (all.begin(); all.step(); ++documents) {
     static constexpr char hex[] = "0123456789abcdef";
     std::string digest;
     const std::uint64_t hash = fnv1a(all.text(6));
     for (int shift = 60; shift >= 0; shift -= 4) digest += hex[hash >> shift & 15];
-    print(index_text::printable(all.text(0)) + '\t' + std::to_string(all.number(1)) + '\t' +
-          std::to_string(all.number(2)) + '\t' + std::to_string(all.number(3)) + '\t' + digest + '\t' +
-          index_text::printable(all.text(5)) + '\t' + std::string(all.text(4)));
+    print(
+        index_text::printable(all.text(0)) + '\t' + std::to_string(all.number(1)) + '\t' +
+        std::to_string(all.number(2)) + '\t' + std::to_string(all.number(3)) + '\t' + digest + '\t' +
+        index_text::printable(all.text(5)) + '\t' + std::string(all.text(4)));
   }
   if (documents != db.number("SELECT count(*) FROM document"))
     throw std::runtime_error("the database " + path + " has documents without text; delete it and build it again");

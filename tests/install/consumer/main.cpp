@@ -7,9 +7,11 @@
 #include <vector>
 
 int main() {
-  auto shout = pawl::workflow<"shout">(
-      pawl::pure<"measure">([](const std::string& word) { return word.size(); }),
-      pawl::step<"print">([](std::size_t size) { std::cout << std::string(size, '!') << '\n'; }));
+  auto shout = pawl::workflow<"shout">(pawl::pure<"measure">([](const std::string& word) { return word.size(); }),
+                                       pawl::step<"print">([](std::size_t size) {
+                                         std::cout << std::string(size, '!') << '\n';
+                                         return size;
+                                       }));
 
   pawl::engine engine{"consumer.pawl"};
   const pawl::report report = engine.run(shout, std::vector<std::string>{"one", "three"});
