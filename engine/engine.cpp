@@ -28,8 +28,17 @@ struct engine::impl {
       : state(path),
         options(chosen),
         logger(chosen.logger ? chosen.logger : core::default_logger()),
-        store(core::open_lmdb(path, {})),
+        store(open_store(path, *logger)),
         log(*store) {}
+
+  static std::unique_ptr<core::backend> open_store(const std::filesystem::path& path, spdlog::logger& tell) {
+    std::vector<std::string> warnings;
+    core::lmdb_options how;
+    how.warnings = &warnings;
+    std::unique_ptr<core::backend> opened = core::open_lmdb(path, how);
+    for (const std::string& warning : warnings) tell.warn("event=state_warning reason=\"{}\"", core::printable(warning));
+    return opened;
+  }
 
   // A run registers itself so that stop() and the destructor find it.
   class registration {
@@ -106,10 +115,10 @@ void check(const engine_options& options) {
   const auto refuse = [](const std::string& what) { throw error(errc::bad_argument, "engine: " + what); };
   if (options.durability != durability::power) refuse("durability::process is not available yet; use durability::power");
   if (options.opening != opening::exclusive) refuse("only opening::exclusive is available");
-  if (options.window_items == 0) refuse("window_items must be at least 1");
-  if (options.window_items > (std::size_t{1} << 24)) refuse("window_items must be at most 16,777,216");
-  if (options.window_bytes == 0) refuse("window_bytes must be at least 1");
-  if (options.workers > 4096) refuse("workers must be at most 4,096");
+  if (options.window_items == 0) refuse("window_items must be at least 1; leave it out for 8,192");
+  if (options.window_items > (std::size_t{1} << 24)) refuse("window_items must be at most 16,777,216; leave it out for 8,192");
+  if (options.window_bytes == 0) refuse("window_bytes must be at least 1; leave it out for 64 MiB");
+  if (options.workers > 4096) refuse("workers must be at most 4,096; 0 means one per core");
 }
 
 void check(const detail::chain& chain, const run_options& options) {

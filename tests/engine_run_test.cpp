@@ -49,7 +49,7 @@ void check_adds_up(const pawl::report& report) {
 
 TEST_CASE("items go through every step, and their results are there afterwards") {
   const temp_dir dir;
-  for (const std::size_t workers : {1, 2, 4}) {
+  for (const unsigned workers : {1u, 2u, 4u}) {
     std::atomic<int> reads = 0;
     const auto crawl = pawl::workflow<"crawl">(pawl::step<"read">([&](const std::string& url) {
                                                  ++reads;

@@ -140,7 +140,7 @@ TEST_CASE("a value that is read later keeps its place until then") {
   CHECK(layout.dead_after(2).empty());
   CHECK(layout.dead_after(3) == std::vector<std::uint16_t>{0, 1, 3});
   std::set<std::size_t> offsets;
-  for (const std::size_t value : {0, 1, 3, 4}) offsets.insert(layout.offset(value));
+  for (const unsigned value : {0u, 1u, 3u, 4u}) offsets.insert(layout.offset(value));
   CHECK(offsets.size() == 4);
   CHECK(layout.read_from(1, 3));
   CHECK_FALSE(layout.read_from(3, 4));

@@ -81,7 +81,9 @@ TEST_CASE("pure steps that changed are done again where the value before them is
   CHECK(held.kind == verdict_kind::held);
   CHECK(held.reason.find("'parse': version 0 is now 2") != std::string::npos);
   CHECK(held.reason.find("'read'") != std::string::npos);
-  item.kept.emplace_back(std::uint16_t{1}, stored_payload{.present = true});
+  stored_payload kept;
+  kept.present = true;
+  item.kept.emplace_back(std::uint16_t{1}, kept);
   const verdict said = changed.decide(item);
   CHECK(said.kind == verdict_kind::redo_pure);
   CHECK(said.step == 1);

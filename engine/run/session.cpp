@@ -220,8 +220,15 @@ report run_session(run_state& run, const detail::erased_source& source) {
   const bool durable = workers.drain();
   if (watcher) watcher->stop();
   if (!durable) std::rethrow_exception(run.log.failure());
-  if (options.progress) options.progress(progress_of.make(true));
   if (const auto why = run.failure()) std::rethrow_exception(why);
+  if (options.progress) {
+    try {
+      options.progress(progress_of.make(true));
+    } catch (...) {
+      throw error(errc::callback_failed,
+                  "run: the progress callback threw in its last call; the run had ended and everything is recorded");
+    }
+  }
   return make_report(run, workers, before, run.stopping() && !entry.exhausted());
 }
 
