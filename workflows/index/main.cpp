@@ -115,11 +115,24 @@ int build(const arguments& given) {
   return report.failed == 0 ? exit_done : exit_some_failed;
 }
 
+// A piece of text on one line.
+std::string one_line(const std::string& text) {
+  std::string line;
+  for (const char byte : text) {
+    const bool space = byte == ' ' || (byte >= '\t' && byte <= '\r');
+    if (!space)
+      line += byte;
+    else if (!line.empty() && line.back() != ' ')
+      line += ' ';
+  }
+  return index_text::printable(line);
+}
+
 int search(const arguments& given) {
   const std::vector<index_database::hit> hits = index_database::search(given.db, given.words, given.limit);
   for (const index_database::hit& hit : hits)
     std::cout << index_text::printable(hit.path) << "\n    " << index_text::printable(hit.title) << "\n    "
-              << index_text::printable(hit.snippet) << '\n';
+              << one_line(hit.snippet) << '\n';
   if (hits.empty()) std::cerr << "no document has all of these words\n";
   return hits.empty() ? exit_some_failed : exit_done;
 }
