@@ -93,8 +93,8 @@ struct stored_item {
   std::string_view error;            // of `failed`, `skipped`, or of the last failed attempt
   stored_payload input;
   stored_payload result;             // the latest
-  std::vector<std::pair<std::uint16_t, stored_payload>> kept;  // by value number
-  std::vector<step_times> times;     // by step, as far as reached
+  std::vector<std::pair<std::uint16_t, stored_payload>> kept;  // by value number; `result` too, if it is one
+  std::vector<step_times> times;     // by step, as far as reached; one more where it failed or was skipped
 };
 
 // A consistent view. One thread at a time. Cheap to refresh; hold one no longer than needed.
@@ -133,9 +133,11 @@ public:
   // returns. Schemas that are not stored yet are stored. Not during a commit.
   virtual workflow_record open_workflow(std::string_view name, const chain_revision& chain,
                                         std::span<const schema_record> schemas) = 0;
-  // Folds whole checkpoints, in order, into the items. Durable when it returns and seen by every
-  // snapshot refreshed after that. All or nothing; after a throw the same groups may be handed in again
-  // if the code is disk_full, and nothing else may be called if it is any other.
+  // Folds whole checkpoints into the items, those of one item in the order of their sequence. Durable
+  // when it returns and seen by every snapshot refreshed after that. All or nothing for each item; a
+  // large batch may be taken in several parts. After a throw with code disk_full the same groups may be
+  // handed in again (what was taken in already is not taken in twice); after any other, every call that
+  // writes throws errc::stopped. Checkpoints that cannot follow what is stored throw errc::damaged.
   // Always from the same thread (LMDB's writer lock belongs to a thread).
   virtual void commit(std::span<const std::span<const std::byte>> groups) = 0;
   // Stores the bytes of a value too large to lie with its record; any thread. What it returns may

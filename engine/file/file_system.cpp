@@ -1,0 +1,170 @@
+#include "file/file_system.hpp"
+
+#include <pawl/error.hpp>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace pawl::core {
+namespace {
+
+constexpr std::size_t call_size_max = std::size_t{1} << 30;  // one write or read call takes less than 2 GiB
+
+// Never disk_full: that would say that it may be tried again.
+[[noreturn]] void throw_flush_error(int code, const std::filesystem::path& path) {
+  throw error(errc::io, "file: cannot flush " + path.string() + ": " + std::generic_category().message(code) +
+                            "; what was not acknowledged may be lost: mend the cause and run again");
+}
+
+class machine_file final : public file {
+public:
+  machine_file(std::filesystem::path path, descriptor fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+
+  std::uint64_t size() override {
+    struct stat status {};
+    if (::fstat(fd_.get(), &status) != 0) throw_file_error(errno, "ask for the size of", path_);
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+  void write(std::uint64_t offset, std::span<const std::byte> bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t done =
+          ::pwrite(fd_.get(), bytes.data(), std::min(bytes.size(), call_size_max), static_cast<off_t>(offset));
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0) throw_file_error(errno, "write", path_);
+      bytes = bytes.subspan(static_cast<std::size_t>(done));
+      offset += static_cast<std::uint64_t>(done);
+    }
+  }
+
+  void read(std::uint64_t offset, std::span<std::byte> into) override {
+    while (!into.empty()) {
+      const ssize_t done =
+          ::pread(fd_.get(), into.data(), std::min(into.size(), call_size_max), static_cast<off_t>(offset));
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0) throw_file_error(errno, "read", path_);
+      if (done == 0)
+        throw error(errc::damaged, "file: " + path_.string() + " ends too early; restore it from a backup");
+      into = into.subspan(static_cast<std::size_t>(done));
+      offset += static_cast<std::uint64_t>(done);
+    }
+  }
+
+  void begin_sync() noexcept override { static_cast<void>(::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE)); }
+
+  void sync() override {
+    if (::fdatasync(fd_.get()) != 0) throw_flush_error(errno, path_);
+  }
+
+private:
+  std::filesystem::path path_;
+  descriptor fd_;
+};
+
+class machine_file_system final : public file_system {
+public:
+  std::unique_ptr<file> create(const std::filesystem::path& path) override {
+    descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd || ::fchmod(fd.get(), 0600) != 0) throw_file_error(errno, "create", path);
+    return std::make_unique<machine_file>(path, std::move(fd));
+  }
+
+  std::unique_ptr<file> open(const std::filesystem::path& path) override {
+    descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!fd) throw_file_error(errno, "open", path);
+    return std::make_unique<machine_file>(path, std::move(fd));
+  }
+
+  void make_directory(const std::filesystem::path& path) override {
+    if (::mkdir(path.c_str(), 0700) != 0 || ::chmod(path.c_str(), 0700) != 0)
+      throw_file_error(errno, "make the directory", path);
+  }
+
+  void sync_directory(const std::filesystem::path& path) override {
+    const descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) throw_file_error(errno, "open", path);
+    if (::fsync(fd.get()) != 0) throw_flush_error(errno, path);
+  }
+
+  void rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0) throw_file_error(errno, "rename to", to);
+  }
+
+  void remove(const std::filesystem::path& path) override {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) throw_file_error(errno, "remove", path);
+  }
+
+  std::vector<std::string> list(const std::filesystem::path& path) override {
+    DIR* directory = ::opendir(path.c_str());
+    if (directory == nullptr) throw_file_error(errno, "list", path);
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* entry = ::readdir(directory)) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    const int failed = errno;
+    ::closedir(directory);
+    if (failed != 0) throw_file_error(failed, "list", path);
+    return names;
+  }
+};
+
+std::string advice(int code) {
+  switch (code) {
+    case ENOSPC:
+      return "free some room on this file system and run again";
+    case EDQUOT:
+      return "the quota of this user is used up; free some room and run again";
+    case EFBIG:
+      return "the file size limit of this process (ulimit -f) is too small";
+    case EACCES:
+    case EPERM:
+      return "run as the user that the file belongs to, or change its permissions";
+    case EROFS:
+      return "the file system is mounted read-only";
+    case EMFILE:
+    case ENFILE:
+      return "raise the limit of open files (ulimit -n)";
+    case EIO:
+      return "look at the kernel's log for what is wrong with the disk";
+    default:
+      return "mend the cause and run again";
+  }
+}
+
+}  // namespace
+
+file_system& machine_files() noexcept {
+  static machine_file_system the_files;
+  return the_files;
+}
+
+void throw_file_error(int code, std::string_view doing, const std::filesystem::path& path) {
+  const bool full = code == ENOSPC || code == EDQUOT || code == EFBIG;
+  throw error(full ? errc::disk_full : errc::io, "file: cannot " + std::string(doing) + " " + path.string() + ": " +
+                                                     std::generic_category().message(code) + "; " + advice(code));
+}
+
+descriptor& descriptor::operator=(descriptor&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = other.release();
+  }
+  return *this;
+}
+
+descriptor::~descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+int descriptor::release() noexcept { return std::exchange(fd_, -1); }
+
+}  // namespace pawl::core

@@ -1,0 +1,78 @@
+// The seam to files: every file that pawl writes itself goes through here.
+// (LMDB writes data.mdb and lock.mdb by its own means.)
+//
+// Tests bring one that forgets, tears and fails. Files are made for the owner
+// alone (0600, directories 0700) whatever the umask, descriptors are not
+// inherited, and a symbolic link in the last place is not followed.
+//
+// Everything that fails throws pawl::error: disk_full where there is no room,
+// io otherwise, with the path and the cause.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pawl::core {
+
+class file {
+public:
+  virtual ~file() = default;
+  [[nodiscard]] virtual std::uint64_t size() = 0;
+  // All of `bytes` at `offset`; a short write is a failure.
+  virtual void write(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+  // All of `into` from `offset`; the end of the file before that is a failure.
+  virtual void read(std::uint64_t offset, std::span<std::byte> into) = 0;
+  // Asks the kernel to begin writing to the disk. A hint.
+  virtual void begin_sync() noexcept = 0;
+  // What was written is on the disk, with the size that goes with it. After a failure the file is
+  // lost: it must not be synced again (the kernel may have dropped the pages).
+  virtual void sync() = 0;
+};
+
+class file_system {
+public:
+  virtual ~file_system() = default;
+  // A new file; it must not exist.
+  [[nodiscard]] virtual std::unique_ptr<file> create(const std::filesystem::path& path) = 0;
+  // An existing one, for reading.
+  [[nodiscard]] virtual std::unique_ptr<file> open(const std::filesystem::path& path) = 0;
+  // A new directory; it must not exist.
+  virtual void make_directory(const std::filesystem::path& path) = 0;
+  // Names that were made, renamed or removed in it are on the disk.
+  virtual void sync_directory(const std::filesystem::path& path) = 0;
+  virtual void rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  // A file that is not there is no failure.
+  virtual void remove(const std::filesystem::path& path) = 0;
+  // The names in a directory, in no order, without "." and "..".
+  [[nodiscard]] virtual std::vector<std::string> list(const std::filesystem::path& path) = 0;
+};
+
+// The machine's own files. One object for the process.
+[[nodiscard]] file_system& machine_files() noexcept;
+
+// Throws pawl::error for a system call that left `code` in errno: "file: cannot DOING PATH: CAUSE; ...".
+[[noreturn]] void throw_file_error(int code, std::string_view doing, const std::filesystem::path& path);
+
+// A file descriptor that closes itself.
+class descriptor {
+public:
+  descriptor() = default;
+  explicit descriptor(int fd) noexcept : fd_(fd) {}
+  descriptor(descriptor&& other) noexcept : fd_(other.release()) {}
+  descriptor& operator=(descriptor&& other) noexcept;
+  ~descriptor();
+  [[nodiscard]] int get() const noexcept { return fd_; }
+  [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
+  int release() noexcept;
+
+private:
+  int fd_ = -1;
+};
+
+}  // namespace pawl::core

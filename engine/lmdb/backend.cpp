@@ -1,0 +1,119 @@
+#include "lmdb/backend.hpp"
+
+#include "lmdb/catalogue.hpp"
+#include "lmdb/snapshot.hpp"
+
+#include <pawl/error.hpp>
+
+#include <string>
+#include <utility>
+
+namespace pawl::core {
+namespace {
+
+constexpr std::size_t flushes_of_a_commit = 2;
+
+[[noreturn]] void throw_only_reads(const environment& env) {
+  throw error(errc::bad_argument,
+              "lmdb: " + env.state().string() + " was opened for reading; open it for writing to change it");
+}
+
+}  // namespace
+
+lmdb_backend::lmdb_backend(std::shared_ptr<environment> env, std::uint64_t epoch, const lmdb_options& options)
+    : env_(std::move(env)),
+      blobs_(std::make_shared<blob_store>(env_->state() / "blobs", epoch, *options.files)),
+      large_threshold_(options.large_threshold),
+      folding_(*env_, *blobs_, options.dirty_pages_max) {
+  collect_blobs();
+}
+
+lmdb_backend::~lmdb_backend() {
+  if (env_->is_own_process()) blobs_->remove_dropped(*env_);
+}
+
+// Files of dead epochs that no row names: their record never came, or their removal did not.
+void lmdb_backend::collect_blobs() {
+  const auto names = blobs_->list();
+  if (names.empty() || env_->oldest_reader() != no_reader) return;  // somebody may still see an old name
+  const read_transaction txn(*env_);
+  for (const blob_name name : names)
+    if (!txn.get(env_->in().files, file_key(name.epoch, name.number))) blobs_->remove(name);
+}
+
+void lmdb_backend::check_usable() const {
+  env_->check_process();
+  if (failed_.load(std::memory_order_relaxed))
+    throw error(errc::stopped, "lmdb: " + env_->state().string() +
+                                   " has failed before and takes nothing more; close the engine and open it again");
+}
+
+// Runs what writes. After a failure that leaves open what is on the disk, nothing more is written.
+template <class Action>
+auto lmdb_backend::guarded(Action&& action) {
+  env_->check_process();  // before the lock: another thread of the parent may have held it at the fork
+  const std::scoped_lock lock(writing_);
+  check_usable();
+  try {
+    return action();
+  } catch (const error& failure) {
+    if (failure.code() != errc::disk_full) failed_.store(true, std::memory_order_relaxed);
+    throw;
+  } catch (...) {
+    failed_.store(true, std::memory_order_relaxed);
+    throw;
+  }
+}
+
+workflow_record lmdb_backend::open_workflow(std::string_view name, const chain_revision& chain,
+                                            std::span<const schema_record> schemas) {
+  return guarded([&] {
+    write_transaction txn(*env_);
+    bool changed = false;
+    workflow_record workflow = record_workflow(txn, name, chain, schemas, changed);
+    if (!changed) return workflow;
+    env_->check(txn.commit(), "record a workflow");
+    commits_.fetch_add(1, std::memory_order_relaxed);
+    flushes_.fetch_add(flushes_of_a_commit, std::memory_order_relaxed);
+    return workflow;
+  });
+}
+
+void lmdb_backend::commit(std::span<const std::span<const std::byte>> groups) {
+  guarded([&] {
+    batch_.gather(groups);
+    folding_totals totals;
+    for (std::size_t place = 0; place < batch_.size();) place = folding_.fold_some(batch_, place, totals);
+    commits_.fetch_add(totals.commits, std::memory_order_relaxed);
+    flushes_.fetch_add(totals.flushes, std::memory_order_relaxed);
+    bytes_.fetch_add(batch_.bytes(), std::memory_order_relaxed);
+  });
+}
+
+large_object lmdb_backend::store_large(std::uint64_t schema_hash, std::span<const std::byte> value) {
+  check_usable();
+  if (value.size() > max_payload_size)
+    throw error(errc::too_large, "lmdb: a value of " + std::to_string(value.size()) +
+                                     " bytes exceeds 1 GiB; keep it in a file of your own and record its name");
+  return blobs_->store(schema_hash, value);
+}
+
+std::unique_ptr<snapshot> lmdb_backend::read() { return std::make_unique<lmdb_snapshot>(env_, blobs_); }
+
+backend_totals lmdb_backend::totals() const {
+  return {commits_.load(std::memory_order_relaxed), flushes_.load(std::memory_order_relaxed),
+          bytes_.load(std::memory_order_relaxed)};
+}
+
+lmdb_reader::lmdb_reader(std::shared_ptr<environment> env, file_system& files)
+    : env_(std::move(env)), blobs_(std::make_shared<blob_store>(env_->state() / "blobs", 0, files)) {}
+
+workflow_record lmdb_reader::open_workflow(std::string_view, const chain_revision&, std::span<const schema_record>) {
+  throw_only_reads(*env_);
+}
+void lmdb_reader::commit(std::span<const std::span<const std::byte>>) { throw_only_reads(*env_); }
+large_object lmdb_reader::store_large(std::uint64_t, std::span<const std::byte>) { throw_only_reads(*env_); }
+
+std::unique_ptr<snapshot> lmdb_reader::read() { return std::make_unique<lmdb_snapshot>(env_, blobs_); }
+
+}  // namespace pawl::core

@@ -1,0 +1,81 @@
+// Values above the large threshold: one file each in the state's blobs/.
+//
+// A file is written by the thread that has the value, made durable together with
+// others by the commit that names it, and removed once the commit that dropped
+// its name is durable and no snapshot can see the name (durability rule 15).
+// Names are epoch plus counter, so none is ever used twice; what a dead epoch
+// left behind without a name in sub-database `files` belongs to nobody.
+#pragma once
+
+#include "file/file_system.hpp"
+#include "lmdb/environment.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace pawl::core {
+
+struct large_object;
+
+struct blob_name {
+  std::uint64_t epoch = 0;
+  std::uint64_t number = 0;
+  friend bool operator==(const blob_name&, const blob_name&) = default;
+};
+[[nodiscard]] std::string file_name_of(blob_name name);
+// Empty for names that file_name_of does not give.
+[[nodiscard]] std::optional<blob_name> blob_of_file_name(std::string_view name);
+
+class blob_store {
+public:
+  // `epoch`: of this opening; 0 where it only reads.
+  blob_store(std::filesystem::path directory, std::uint64_t epoch, file_system& files);
+
+  // Any thread.
+  [[nodiscard]] large_object store(std::uint64_t schema_hash, std::span<const std::byte> value);
+  // The value, checked. Throws pawl::error(damaged). Any thread.
+  void read(blob_name name, std::uint64_t size, std::uint32_t crc, std::vector<std::byte>& into) const;
+
+  // The rest: the committing thread.
+
+  // Makes the files durable and returns the number of flushes. After a throw they are lost.
+  std::size_t make_durable(std::span<const blob_name> names);
+  // These are named by a durable commit from now on.
+  void forget(std::span<const blob_name> names);
+  // To be removed once no snapshot is older than `commit`.
+  void drop_after(std::uint64_t commit, blob_name name) { dropped_.push_back({commit, name}); }
+  // Removes what can be removed now. Failures are left to the next opening.
+  void remove_dropped(const environment& env) noexcept;
+  // What lies in the directory.
+  [[nodiscard]] std::vector<blob_name> list() const;
+  void remove(blob_name name) const { files_.remove(path_of(name)); }
+
+private:
+  struct pending_file {
+    std::unique_ptr<file> open;  // null once it is durable
+  };
+  struct dropped_file {
+    std::uint64_t commit;
+    blob_name name;
+  };
+  [[nodiscard]] std::filesystem::path path_of(blob_name name) const { return directory_ / file_name_of(name); }
+  [[nodiscard]] file* pending(blob_name name);
+
+  std::filesystem::path directory_;
+  std::uint64_t epoch_;
+  file_system& files_;
+  std::mutex mutex_;  // pending_, next_
+  std::unordered_map<std::uint64_t, pending_file> pending_;
+  std::uint64_t next_ = 1;
+  std::vector<dropped_file> dropped_;
+};
+
+}  // namespace pawl::core

@@ -1,0 +1,57 @@
+// What a state knows of itself and of its workflows: the records of `meta`.
+//
+// Their bytes: layout.hpp.
+#pragma once
+
+#include "lmdb/transaction.hpp"
+#include "store/backend.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pawl::core {
+
+struct opening_record {
+  std::uint64_t epoch = 0;
+  std::uint64_t pid_namespace = 0;
+};
+
+// Writes the records of a new state.
+void write_new_state(write_transaction& txn);
+// Throws pawl::error: not_a_state where the record is missing, newer_format, damaged.
+[[nodiscard]] hash_key read_state_uuid(const transaction& txn);
+// Throws where this release cannot open the state in the mode that it demands.
+[[nodiscard]] opening_record read_opening(const transaction& txn);
+void write_opening(write_transaction& txn, const opening_record& opening);
+
+struct workflow_counters {
+  item_id next_item = 0;
+  std::array<std::uint64_t, 5> by_state{};
+};
+// None where there is no such workflow.
+[[nodiscard]] std::optional<workflow_counters> read_counters(const transaction& txn, workflow_id workflow);
+void write_counters(write_transaction& txn, workflow_id workflow, const workflow_counters& counters);
+
+// By `reached`; empty where none was counted yet.
+[[nodiscard]] std::vector<std::uint64_t> read_histogram(const transaction& txn, workflow_id workflow,
+                                                        revision_id revision);
+void write_histogram(write_transaction& txn, workflow_id workflow, revision_id revision,
+                     std::span<const std::uint64_t> histogram);
+
+[[nodiscard]] std::vector<workflow_record> read_workflows(const transaction& txn);
+// Throws pawl::error(not_found).
+[[nodiscard]] workflow_record read_workflow(const transaction& txn, workflow_id workflow);
+[[nodiscard]] workflow_counts count_workflow(const transaction& txn, workflow_id workflow);
+[[nodiscard]] std::string read_schema(const transaction& txn, std::uint64_t hash);
+
+// What backend::open_workflow promises, without the commit. `changed` says whether one is needed.
+[[nodiscard]] workflow_record record_workflow(write_transaction& txn, std::string_view name,
+                                              const chain_revision& chain, std::span<const schema_record> schemas,
+                                              bool& changed);
+
+}  // namespace pawl::core

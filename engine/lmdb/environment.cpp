@@ -1,0 +1,221 @@
+#include "lmdb/environment.hpp"
+
+#include "file/file_system.hpp"
+#include "file/fork.hpp"
+#include "lmdb/state_directory.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define PAWL_SMALL_MAP 1
+#endif
+#endif
+#if defined(PAWL_SANITIZE) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PAWL_SMALL_MAP 1
+#endif
+
+namespace pawl::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr unsigned sub_databases_max = 16;
+constexpr unsigned readers_max = 1000;
+constexpr std::uint64_t lock_file_size = 64 * 1024;  // room for more than readers_max slots of 64 bytes
+constexpr std::uint64_t reach_step = 1u << 20;
+constexpr std::size_t map_size_min = std::size_t{1} << 30;
+constexpr auto opening_patience = 5s;
+constexpr auto opening_pause = 2ms;
+
+// LMDB's opening and closing race with those of other processes (rule 15): one at a time, as long as
+// nobody hangs in it.
+class opening_turn {
+public:
+  explicit opening_turn(const std::filesystem::path& state)
+      : fd_(::open(state.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    const auto until = std::chrono::steady_clock::now() + opening_patience;
+    while (fd_ && ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0 && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(opening_pause);
+  }
+
+private:
+  descriptor fd_;
+};
+
+bool cannot_lock(int status) noexcept { return status == EACCES || status == EPERM || status == EROFS; }
+bool worth_another_try(int status) noexcept { return status == EAGAIN || status == EBUSY; }
+
+void warn_about_library(std::vector<std::string>& warnings) {
+  int major = 0;
+  int minor = 0;
+  int patch = 0;
+  const char* text = ::mdb_version(&major, &minor, &patch);
+  if (major == 0 && minor == 9 && patch >= 26 && patch <= 31)
+    warnings.push_back(std::string("lmdb: this program runs with ") + text +
+                       ", whose readers may be cleared while they live (ITS#9278); use 0.9.24, or 0.9.32 and later");
+}
+
+}  // namespace
+
+std::size_t default_map_size() noexcept {
+#ifdef PAWL_SMALL_MAP
+  return std::size_t{64} << 30;
+#else
+  return std::size_t{1} << 40;
+#endif
+}
+
+environment::environment(std::filesystem::path state, access_mode mode, std::size_t map_size, owner_lock lock)
+    : state_(std::move(state)), lock_(std::move(lock)), process_(process_generation()) {
+  warn_about_library(warnings_);
+  const opening_turn turn(state_);
+  try {
+    open(mode, map_size);
+    open_sub_databases(mode);
+  } catch (...) {
+    if (env_ != nullptr) ::mdb_env_close(env_);
+    throw;
+  }
+}
+
+environment::~environment() {
+  if (!is_own_process()) return;
+  const opening_turn turn(state_);
+  ::mdb_env_close(env_);
+}
+
+bool environment::is_own_process() const noexcept { return process_ == process_generation(); }
+
+void environment::throw_forked() const {
+  throw error(errc::bad_argument,
+              "lmdb: " + state_.string() +
+                  " was opened before a fork and cannot be used in the child process; use it in the "
+                  "parent only, or open it after the fork");
+}
+
+// On failure env_ is null. LMDB wants a new handle for every try.
+int environment::try_open(unsigned flags, std::size_t map_size) {
+  check(::mdb_env_create(&env_), "make an environment");
+  int status = ::mdb_env_set_maxdbs(env_, sub_databases_max);
+  if (status == 0) status = ::mdb_env_set_maxreaders(env_, readers_max);
+  if (status == 0) status = ::mdb_env_set_mapsize(env_, map_size);
+  if (status == 0) status = ::mdb_env_open(env_, state_.c_str(), flags, 0600);
+  if (status != 0) ::mdb_env_close(std::exchange(env_, nullptr));
+  return status;
+}
+
+void environment::open(access_mode mode, std::size_t map_size) {
+  unsigned flags = MDB_NOTLS;
+  if (mode == access_mode::read) flags |= MDB_RDONLY;
+  // Room for lock.mdb is taken before it is mapped: a full disk would kill us later.
+  else
+    prepare_file(state_ / "lock.mdb", lock_file_size);
+  if (mode == access_mode::create)
+    prepare_file(state_ / "data.mdb", 0);
+  else
+    check_data_file(state_);
+
+  const auto until = std::chrono::steady_clock::now() + opening_patience;
+  for (;;) {
+    const int status = try_open(flags, map_size);
+    if (status == 0) break;
+    if (status == ENOMEM && map_size > map_size_min) {
+      map_size /= 2;
+    } else if (cannot_lock(status) && mode == access_mode::read && (flags & MDB_NOLOCK) == 0) {
+      if (const auto owner = other_owner(state_))
+        throw error(errc::state_in_use, "lmdb: " + state_.string() + " is being written by process " +
+                                            std::to_string(owner->pid) +
+                                            ", and this user may not register as a reader in its lock.mdb; run as its "
+                                            "owner, or after that process has ended");
+      flags |= MDB_NOLOCK;
+    } else if (worth_another_try(status) && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(opening_pause);
+    } else {
+      check(status, "open data.mdb");
+    }
+  }
+
+  int fd = -1;
+  check(::mdb_env_get_fd(env_, &fd), "open data.mdb");
+  static_cast<void>(::fcntl(fd, F_SETFD, FD_CLOEXEC));
+  if (mode == access_mode::write) {
+    // What a killed predecessor committed may be visible and not yet on the disk (rule 5).
+    check(::mdb_env_sync(env_, 1), "flush what an earlier process wrote");
+    int dead = 0;
+    check(::mdb_reader_check(env_, &dead), "clear the readers that have died");
+  }
+}
+
+void environment::open_sub_databases(access_mode mode) {
+  MDB_txn* txn = nullptr;
+  check(::mdb_txn_begin(env_, nullptr, mode == access_mode::create ? 0 : unsigned{MDB_RDONLY}, &txn), "begin to read");
+  const unsigned flags = mode == access_mode::create ? MDB_CREATE : 0;
+  struct named {
+    const char* name;
+    MDB_dbi* handle;
+  };
+  for (const named& one : {named{"meta", &in_.meta}, named{"items", &in_.items}, named{"index", &in_.index},
+                           named{"states", &in_.states}, named{"chunks", &in_.chunks}, named{"files", &in_.files}}) {
+    const int status = ::mdb_dbi_open(txn, one.name, flags, one.handle);
+    if (status == 0) continue;
+    ::mdb_txn_abort(txn);
+    if (status == MDB_NOTFOUND || status == MDB_INCOMPATIBLE)
+      throw error(errc::not_a_state,
+                  "lmdb: " + state_.string() + " is an LMDB database of another program; use another state directory");
+    check(status, "open its sub-databases");
+  }
+  check(::mdb_txn_commit(txn), "open its sub-databases");
+}
+
+void environment::reach_over(std::uint64_t pages) {
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  check(::mdb_env_info(env_, &info), "ask for its size");
+  check(::mdb_env_stat(env_, &stat), "ask for its page size");
+  const std::uint64_t wanted = (std::uint64_t{info.me_last_pgno} + 1 + pages) * stat.ms_psize;
+  if (wanted <= reach_) return;
+  int fd = -1;
+  check(::mdb_env_get_fd(env_, &fd), "ask for its file");
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) throw_file_error(errno, "look at", state_ / "data.mdb");
+  reach_ = static_cast<std::uint64_t>(status.st_size);
+  if (wanted <= reach_) return;
+  const std::uint64_t size = (wanted + reach_step - 1) / reach_step * reach_step;
+  if (::ftruncate(fd, static_cast<off_t>(size)) != 0) throw_file_error(errno, "lengthen", state_ / "data.mdb");
+  reach_ = size;
+}
+
+std::uint64_t environment::oldest_reader() const {
+  std::uint64_t oldest = no_reader;
+  // LMDB tells of readers only as text: "pid thread txnid" a line, "-" where a slot has no snapshot.
+  const auto take_line = [](const char* line, void* into) {
+    std::string_view text(line);
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+    const std::size_t at = text.find_last_of(' ');
+    std::uint64_t number = 0;
+    bool digits = at != std::string_view::npos && at + 1 < text.size();
+    for (std::size_t i = at + 1; digits && i < text.size(); ++i) {
+      digits = text[i] >= '0' && text[i] <= '9';
+      number = number * 10 + static_cast<std::uint64_t>(text[i] - '0');
+    }
+    auto& least = *static_cast<std::uint64_t*>(into);
+    if (digits && text.substr(0, at).find_first_not_of(" 0123456789abcdef") == std::string_view::npos)
+      least = std::min(least, number);
+    return 0;
+  };
+  check(::mdb_reader_list(env_, take_line, &oldest), "ask who reads it");
+  return oldest;
+}
+
+}  // namespace pawl::core

@@ -1,0 +1,91 @@
+// An open LMDB environment: one map of one data.mdb, with its sub-databases.
+//
+// Knows how LMDB must be opened and closed to be safe (rules 5, 12 to 17, 20, 31
+// of the LMDB rules in engine/README.md); knows nothing of items. Made only by
+// open.cpp, once per state and process (registry.hpp).
+#pragma once
+
+#include "lmdb/owner_lock.hpp"
+#include "lmdb/status.hpp"
+#include "record/hash.hpp"
+
+#include <lmdb.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace pawl::core {
+
+static_assert(sizeof(void*) == 8, "pawl maps its state whole: it needs 64-bit addresses");
+
+struct sub_databases {
+  MDB_dbi meta = 0;
+  MDB_dbi items = 0;
+  MDB_dbi index = 0;
+  MDB_dbi states = 0;
+  MDB_dbi chunks = 0;
+  MDB_dbi files = 0;
+};
+
+enum class access_mode : std::uint8_t {
+  create,  // makes data.mdb and the sub-databases; the caller alone knows the directory
+  write,   // the owner
+  read,
+};
+
+// Addresses are free, but a sanitizer's shadow does not cope with a map of a terabyte.
+[[nodiscard]] std::size_t default_map_size() noexcept;
+
+inline constexpr std::uint64_t no_reader = ~std::uint64_t{0};
+
+class environment {
+public:
+  // `lock`: held for a writer, empty for others. Throws pawl::error.
+  environment(std::filesystem::path state, access_mode mode, std::size_t map_size, owner_lock lock);
+  // In the child of a fork: leaves everything as it is, for it is the parent's.
+  ~environment();
+  environment(const environment&) = delete;
+  environment& operator=(const environment&) = delete;
+
+  [[nodiscard]] MDB_env* handle() const noexcept { return env_; }
+  [[nodiscard]] const sub_databases& in() const noexcept { return in_; }
+  [[nodiscard]] const std::filesystem::path& state() const noexcept { return state_; }
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  [[nodiscard]] const hash_key& uuid() const noexcept { return uuid_; }
+  void set_uuid(const hash_key& uuid) noexcept { uuid_ = uuid; }
+
+  // Throws pawl::error(bad_argument) in the child of a fork. Before every use.
+  void check_process() const {
+    if (!is_own_process()) [[unlikely]]
+      throw_forked();
+  }
+  [[nodiscard]] bool is_own_process() const noexcept;
+  void check(int status, std::string_view doing) const { check_lmdb(status, doing, state_); }
+
+  // Makes the file reach over `pages` more pages than are in use, without taking room on the disk.
+  // Before a commit: LMDB may count pages at the end that it never wrote, and a file that is shorter
+  // than its last page is taken for one that was cut off.
+  void reach_over(std::uint64_t pages);
+  // The oldest snapshot that some process still reads; no_reader where there is none.
+  [[nodiscard]] std::uint64_t oldest_reader() const;
+
+private:
+  [[noreturn]] void throw_forked() const;
+  void open(access_mode mode, std::size_t map_size);
+  [[nodiscard]] int try_open(unsigned flags, std::size_t map_size);
+  void open_sub_databases(access_mode mode);
+
+  std::filesystem::path state_;
+  owner_lock lock_;
+  std::uint64_t process_;
+  std::uint64_t reach_ = 0;  // the size of data.mdb that is known to be there
+  MDB_env* env_ = nullptr;
+  sub_databases in_;
+  hash_key uuid_{};
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace pawl::core

@@ -1,0 +1,289 @@
+#include "lmdb/folding.hpp"
+
+#include "lmdb/long_values.hpp"
+#include "record/fold.hpp"
+#include "store/crc32c.hpp"
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace pawl::core {
+namespace {
+
+constexpr std::size_t value_size_max_in_row = 1900;  // longer ones are not worth trying
+constexpr std::size_t value_size_worth_moving = 64;
+constexpr std::size_t page_size = 4096;
+constexpr std::uint64_t pages_of_trees = 64;  // inner pages and meta records, generously
+constexpr std::uint64_t near_enough = 4;      // ids this close share a page
+
+bool listed(item_state state) noexcept { return state == item_state::failed || state == item_state::skipped; }
+
+}  // namespace
+
+folding::folding(environment& env, blob_store& blobs, std::size_t pages_max)
+    : env_(env), blobs_(blobs), pages_max_(pages_max) {}
+
+std::size_t folding::fold_some(const batch& checkpoints, std::size_t place, folding_totals& totals) {
+  write_transaction txn(env_);
+  begin(txn);
+  while (place < checkpoints.size() && pages_ < pages_max_) {
+    const batch::run run = checkpoints.run_at(place);
+    fold_run(txn, checkpoints, run);
+    place = run.last;
+  }
+  write_index(txn);
+  tally_.write(txn);
+  finish(txn, totals);
+  return place;
+}
+
+void folding::begin(write_transaction& txn) {
+  tally_.begin();
+  new_keys_.clear();
+  named_.clear();
+  unnamed_.clear();
+  previous_ = 0;
+  pages_ = 0;
+  bytes_ = 0;
+  items_end_ = 0;
+  env_.check(::mdb_cursor_open(txn.handle(), env_.in().items, &items_), "write");
+  MDB_val key{};
+  MDB_val value{};
+  const int status = ::mdb_cursor_get(items_, &key, &value, MDB_LAST);
+  if (status == MDB_NOTFOUND) return;
+  env_.check(status, "read");
+  items_end_ = read_big_endian(from_lmdb(key)) + 1;
+}
+
+void folding::fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run) {
+  in_items_ = load_row(txn, run.address);
+  const counted_row before = counted(row_);
+  if (!fold_checkpoints(checkpoints, run)) return;
+  tally_.change(txn, run.address, before, counted(row_));
+  if (!before.exists) take_new_key(run.address);
+  if (!outside_.empty()) drop_outside(txn, run.address);
+  name_files(txn, run.address);
+  const auto bytes = place_row(txn, run.address);
+  store_row(txn, run.address, bytes);
+  mark_state(txn, run.address, before);
+  count_pages(run.address, bytes.size());
+}
+
+// Puts the cursor on the item's row and reads it; false where there is none.
+bool folding::load_row(write_transaction& txn, item_address address) {
+  row_.clear();
+  outside_.clear();
+  long_size_ = 0;
+  if (address >= items_end_) return false;
+  const auto name = item_key(address);
+  MDB_val key = to_lmdb(name);
+  MDB_val value{};
+  const int status = ::mdb_cursor_get(items_, &key, &value, MDB_SET);
+  if (status == MDB_NOTFOUND) return false;
+  env_.check(status, "read");
+  const auto entry = from_lmdb(value);
+  long_size_ = long_row_size(entry, address);
+  // A copy: what LMDB gave dies at the next write.
+  if (long_size_ != 0)
+    get_chunks(txn, address, row_part_number, long_size_, old_bytes_);
+  else
+    old_bytes_.assign(entry.begin(), entry.end());
+  read_row(old_bytes_, address, row_part::whole, row_);
+  for (const row_value& one : row_.values)
+    if (one.place != value_place::in_row) outside_.push_back({one, false});
+  return true;
+}
+
+bool folding::fold_checkpoints(const batch& checkpoints, const batch::run& run) {
+  bool changed = false;
+  for (std::size_t place = run.first; place < run.last; ++place) changed |= fold(row_, checkpoints.at(place));
+  return changed;
+}
+
+// Removes what the row no longer names. A value in chunks that fold left alone has no bytes at hand;
+// one that it replaced lies in the row (for now) or in a file.
+void folding::drop_outside(write_transaction& txn, item_address address) {
+  for (outside_value& old : outside_) {
+    const row_value* now = row_.value(old.value.number);
+    const bool same_file = now != nullptr && now->place == value_place::file && now->epoch == old.value.epoch &&
+                           now->file_number == old.value.file_number;
+    const bool stays =
+        now != nullptr && now->place == old.value.place && (old.value.place == value_place::chunks || same_file);
+    if (stays) continue;
+    if (old.value.place == value_place::chunks) {
+      erase_chunks(txn, address, old.value.number, 0, old.value.size);
+      pages_ += 2 + chunks_of(old.value.size) / 64;
+    } else {
+      txn.erase(env_.in().files, file_key(old.value.epoch, old.value.file_number));
+      unnamed_.push_back({old.value.epoch, old.value.file_number});
+      ++pages_;
+    }
+  }
+}
+
+void folding::name_files(write_transaction& txn, item_address address) {
+  for (const row_value& now : row_.values) {
+    if (now.place != value_place::file) continue;
+    const bool known = std::any_of(outside_.begin(), outside_.end(), [&](const outside_value& old) {
+      return old.value.place == value_place::file && old.value.epoch == now.epoch &&
+             old.value.file_number == now.file_number;
+    });
+    if (known) continue;
+    txn.put(env_.in().files, file_key(now.epoch, now.file_number), std::as_bytes(std::span{&address, 1}));
+    named_.push_back({now.epoch, now.file_number});
+    ++pages_;
+  }
+}
+
+void folding::move_to_chunks(write_transaction& txn, item_address address, row_value& value) {
+  put_chunks(txn, address, value.number, value.bytes);
+  pages_ += chunks_of(value.size) + 2;
+  value.place = value_place::chunks;
+  value.crc = crc32c(value.bytes);
+  value.bytes = {};
+}
+
+// The row's bytes, with the largest values moved out until it fits its page or nothing is left to move.
+std::span<const std::byte> folding::place_row(write_transaction& txn, item_address address) {
+  for (row_value& one : row_.values)
+    if (one.bytes.size() > value_size_max_in_row) move_to_chunks(txn, address, one);
+  for (;;) {
+    const auto bytes = write_row(row_, address, new_bytes_);
+    if (bytes.size() <= row_size_max_in_page) return bytes;
+    const auto largest = std::max_element(row_.values.begin(), row_.values.end(),
+                                          [](const auto& a, const auto& b) { return a.bytes.size() < b.bytes.size(); });
+    if (largest == row_.values.end() || largest->bytes.size() < value_size_worth_moving) return bytes;
+    move_to_chunks(txn, address, *largest);
+  }
+}
+
+void folding::store_row(write_transaction& txn, item_address address, std::span<const std::byte> bytes) {
+  std::array<std::byte, long_row_stub_size> stub;
+  const bool is_long = bytes.size() > row_size_max_in_page;
+  if (is_long) {
+    if (bytes.size() > long_row_size_max)
+      throw error(errc::too_large, "lmdb: the record of item " + std::to_string(item_of_address(address)) +
+                                       " exceeds 16 MiB: too many steps keep results; keep fewer");
+    put_chunks(txn, address, row_part_number, bytes);
+    pages_ += chunks_of(bytes.size()) + 2;
+    stub = long_row_stub(static_cast<std::uint32_t>(bytes.size()));
+  }
+  if (long_size_ != 0) erase_chunks(txn, address, row_part_number, is_long ? chunks_of(bytes.size()) : 0, long_size_);
+  const auto name = item_key(address);
+  MDB_val key = to_lmdb(name);
+  MDB_val value = to_lmdb(is_long ? std::span<const std::byte>(stub) : bytes);
+  unsigned flags = 0;
+  if (in_items_)
+    flags = MDB_CURRENT;  // load_row left the cursor there
+  else if (address >= items_end_)
+    flags = MDB_APPEND;
+  env_.check(::mdb_cursor_put(items_, &key, &value, flags), "write");
+  items_end_ = std::max(items_end_, address + 1);
+}
+
+void folding::mark_state(write_transaction& txn, item_address address, const counted_row& before) {
+  const bool was_listed = before.exists && listed(before.state);
+  if (was_listed && row_.state == before.state) return;
+  if (was_listed) txn.erase(env_.in().states, state_key(before.state, address));
+  if (listed(row_.state)) txn.put(env_.in().states, state_key(row_.state, address), {});
+  if (was_listed || listed(row_.state)) bytes_ += 64;
+}
+
+void folding::count_pages(item_address address, std::size_t row_size) {
+  if (address - previous_ > near_enough) ++pages_;
+  previous_ = address;
+  bytes_ += 2 * std::min(row_size, row_size_max_in_page);
+  pages_ += bytes_ / page_size;
+  bytes_ %= page_size;
+}
+
+// Keys that come in ascending order share the pages of the index; others may each need one.
+void folding::take_new_key(item_address address) {
+  const new_key fresh{workflow_of_address(address), item_of_address(address), row_.key};
+  if (!new_keys_.empty() && new_keys_.back() < fresh)
+    bytes_ += 2 * (std::min(fresh.key.size(), index_key_size_max) + 24);
+  else
+    ++pages_;
+  new_keys_.push_back(fresh);
+}
+
+void folding::write_index(write_transaction& txn) {
+  if (new_keys_.empty()) return;
+  if (!std::is_sorted(new_keys_.begin(), new_keys_.end())) std::sort(new_keys_.begin(), new_keys_.end());
+  MDB_cursor* cursor = nullptr;
+  env_.check(::mdb_cursor_open(txn.handle(), env_.in().index, &cursor), "write");
+  bool at_end = false;
+  for (const new_key& fresh : new_keys_) write_key(txn, cursor, fresh, at_end);
+}
+
+// `at_end`: what was written last is the last key of all, so that ascending keys are appended and
+// leave full pages behind.
+void folding::write_key(write_transaction& txn, MDB_cursor* cursor, const new_key& fresh, bool& at_end) {
+  lmdb_key name;
+  const bool exact = make_index_key(env_.uuid(), fresh.workflow, fresh.key, name);
+  MDB_val key = to_lmdb(name.bytes());
+  MDB_val value{sizeof fresh.item, const_cast<item_id*>(&fresh.item)};
+  if (!at_end) {
+    MDB_val last{};
+    MDB_val ignored{};
+    const int status = ::mdb_cursor_get(cursor, &last, &ignored, MDB_LAST);
+    at_end = status == MDB_NOTFOUND || (status == 0 && ::mdb_cmp(txn.handle(), env_.in().index, &key, &last) > 0);
+  }
+  if (at_end) {
+    const int status = ::mdb_cursor_put(cursor, &key, &value, MDB_APPEND);
+    if (status == 0) return;
+    if (status != MDB_KEYEXIST) env_.check(status, "write");
+    at_end = false;
+  }
+  const int status = ::mdb_cursor_put(cursor, &key, &value, MDB_NOOVERWRITE);
+  if (status == 0) return;
+  if (status != MDB_KEYEXIST) env_.check(status, "write");
+  if (exact)
+    throw error(errc::damaged, "lmdb: a key was admitted twice (item " + std::to_string(fresh.item) + " of workflow " +
+                                   std::to_string(fresh.workflow) + " in " + env_.state().string() +
+                                   "); nothing was recorded of it; run `pawl verify` on it and report this");
+  add_hashed_key(cursor, key, fresh);
+}
+
+// Keys with the same hash share an entry; their rows tell them apart.
+void folding::add_hashed_key(MDB_cursor* cursor, MDB_val& key, const new_key& fresh) {
+  MDB_val value{};
+  env_.check(::mdb_cursor_get(cursor, &key, &value, MDB_SET), "read");
+  const auto old = from_lmdb(value);
+  ids_.assign(old.begin(), old.end());
+  const auto id = std::as_bytes(std::span{&fresh.item, 1});
+  ids_.insert(ids_.end(), id.begin(), id.end());
+  value = to_lmdb(ids_);
+  env_.check(::mdb_cursor_put(cursor, &key, &value, MDB_CURRENT), "write");
+}
+
+void folding::finish(write_transaction& txn, folding_totals& totals) {
+  totals.flushes += blobs_.make_durable(named_);
+  env_.reach_over(2 * pages_ + pages_of_trees);
+  const std::uint64_t number = txn.number();
+  if (const int status = txn.commit(); status != 0) throw_commit_failed(status);
+  ++totals.commits;
+  totals.flushes += 2;  // LMDB flushes the pages and then the meta page
+  blobs_.forget(named_);
+  for (const blob_name name : unnamed_) blobs_.drop_after(number, name);
+  blobs_.remove_dropped(env_);
+}
+
+// A full disk reaches us as EIO, because LMDB finds its write too short (rule 8): ask the file system.
+void folding::throw_commit_failed(int status) const {
+  struct statvfs room {};
+  const bool asked = ::statvfs(env_.state().c_str(), &room) == 0;
+  const std::uint64_t free = asked ? std::uint64_t{room.f_bavail} * room.f_frsize : 0;
+  const bool full = status == ENOSPC || status == EDQUOT || status == EFBIG ||
+                    (status == EIO && asked && free < (pages_ + pages_of_trees) * page_size);
+  if (!full) env_.check(status, "commit");
+  throw error(errc::disk_full,
+              "lmdb: cannot commit in " + env_.state().string() + ": the disk is full (" + std::to_string(free / 1024) +
+                  " KiB are free); nothing that was acknowledged is lost; free some room and run again");
+}
+
+}  // namespace pawl::core

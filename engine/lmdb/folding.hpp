@@ -1,0 +1,94 @@
+// Folding a batch of checkpoints into LMDB: what happens within one commit.
+//
+// Rows are visited in the order of their addresses with one cursor, so that what
+// lies together is touched together; each row is written once, whatever number
+// of checkpoints it takes in. The index is sorted before it is written; counters
+// change in the same transaction. Buffers are reused: in steady state nothing is
+// allocated per checkpoint.
+#pragma once
+
+#include "lmdb/blobs.hpp"
+#include "lmdb/tally.hpp"
+#include "lmdb/transaction.hpp"
+#include "store/batch.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace pawl::core {
+
+struct folding_totals {
+  std::uint64_t commits = 0;
+  std::uint64_t flushes = 0;
+};
+
+class folding {
+public:
+  // A transaction takes in runs until it may have made `pages_max` pages dirty (rule 25).
+  folding(environment& env, blob_store& blobs, std::size_t pages_max);
+
+  // One durable transaction with the runs from `place` on, as many as it may hold; returns the place
+  // after the last. Throws pawl::error: disk_full (nothing happened, it may be tried again) or another
+  // (the environment must not be written to any more).
+  [[nodiscard]] std::size_t fold_some(const batch& checkpoints, std::size_t place, folding_totals& totals);
+
+private:
+  struct new_key {
+    workflow_id workflow;
+    item_id item;
+    std::string_view key;
+    friend bool operator<(const new_key& a, const new_key& b) noexcept {
+      return a.workflow != b.workflow ? a.workflow < b.workflow : a.key < b.key;
+    }
+  };
+  struct outside_value {  // a value of the row as it was, in chunks or in a file
+    row_value value;
+    bool dropped;
+  };
+
+  void begin(write_transaction& txn);
+  void fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run);
+  bool load_row(write_transaction& txn, item_address address);
+  bool fold_checkpoints(const batch& checkpoints, const batch::run& run);
+  void drop_outside(write_transaction& txn, item_address address);
+  void name_files(write_transaction& txn, item_address address);
+  void move_to_chunks(write_transaction& txn, item_address address, row_value& value);
+  std::span<const std::byte> place_row(write_transaction& txn, item_address address);
+  void store_row(write_transaction& txn, item_address address, std::span<const std::byte> bytes);
+  void mark_state(write_transaction& txn, item_address address, const counted_row& before);
+  void write_index(write_transaction& txn);
+  void write_key(write_transaction& txn, MDB_cursor* cursor, const new_key& fresh, bool& at_end);
+  void add_hashed_key(MDB_cursor* cursor, MDB_val& key, const new_key& fresh);
+  void finish(write_transaction& txn, folding_totals& totals);
+  [[noreturn]] void throw_commit_failed(int status) const;
+  void count_pages(item_address address, std::size_t row_size);
+  void take_new_key(item_address address);
+
+  environment& env_;
+  blob_store& blobs_;
+  const std::size_t pages_max_;
+
+  // Of one transaction.
+  MDB_cursor* items_ = nullptr;
+  item_address items_end_ = 0;  // above every address in `items`
+  item_address previous_ = 0;
+  std::uint64_t pages_ = 0;  // an upper estimate of what is dirty
+  std::uint64_t bytes_ = 0;  // towards the next page
+  std::vector<new_key> new_keys_;
+  std::vector<blob_name> named_;    // files named by rows written now
+  std::vector<blob_name> unnamed_;  // and those no longer named
+  tally tally_;
+
+  // Of one item.
+  row row_;
+  bool in_items_ = false;
+  std::uint64_t long_size_ = 0;  // of the row as it was, where it lies in chunks
+  std::vector<std::byte> old_bytes_;
+  std::vector<std::byte> new_bytes_;
+  std::vector<outside_value> outside_;
+  std::vector<std::byte> ids_;
+};
+
+}  // namespace pawl::core

@@ -1,0 +1,116 @@
+#include "lmdb/open.hpp"
+
+#include "lmdb/backend.hpp"
+#include "lmdb/catalogue.hpp"
+#include "lmdb/registry.hpp"
+#include "lmdb/state_directory.hpp"
+
+#include <pawl/error.hpp>
+
+#include <utility>
+
+namespace pawl::core {
+namespace {
+
+std::size_t map_size_of(const lmdb_options& options) {
+  return options.map_size != 0 ? options.map_size : default_map_size();
+}
+
+void commit_or_throw(write_transaction& txn, environment& env, const char* doing) {
+  env.reach_over(64);
+  env.check(txn.commit(), doing);
+}
+
+void fill_new_state(const std::filesystem::path& directory, const lmdb_options& options) {
+  machine_files().make_directory(directory / "blobs");
+  prepare_file(directory / "owner", 0);
+  {
+    environment env(directory, access_mode::create, map_size_of(options), {});
+    write_transaction txn(env);
+    write_new_state(txn);
+    commit_or_throw(txn, env, "make a new state");
+    env.check(::mdb_env_sync(env.handle(), 1), "flush a new state");
+  }
+  machine_files().sync_directory(directory / "blobs");
+}
+
+void refuse_or_warn(const std::filesystem::path& directory, std::vector<std::string>* warnings) {
+  const file_system_verdict verdict = verdict_on_file_system_of(directory);
+  if (verdict.refused) throw error(errc::bad_argument, verdict.sentence);
+  if (!verdict.sentence.empty() && warnings != nullptr) warnings->push_back(verdict.sentence);
+}
+
+[[noreturn]] void throw_foreign(const std::filesystem::path& state) {
+  throw error(errc::not_a_state, "lmdb: " + state.string() +
+                                     " has files in it and was not made by pawl; give the name of another directory");
+}
+
+[[noreturn]] void throw_missing(const std::filesystem::path& state) {
+  throw error(errc::not_a_state,
+              "lmdb: there is no state " + state.string() + "; check the path, or run the workflow that makes it");
+}
+
+// LMDB tells readers apart by pid, so processes of two PID namespaces must not share an environment.
+void refuse_other_namespace(const std::filesystem::path& state) {
+  const auto owner = other_owner(state);
+  if (!owner || owner->pid_namespace == 0 || owner->pid_namespace == own_pid_namespace()) return;
+  throw error(errc::state_in_use, "lmdb: " + state.string() + " is open in process " + std::to_string(owner->pid) +
+                                      " of another PID namespace (container); look at it from there, or when that "
+                                      "process has ended");
+}
+
+std::unique_ptr<environment> open_for_writing(const std::filesystem::path& state, const lmdb_options& options,
+                                              opening_record& opening) {
+  auto env = std::make_unique<environment>(state, access_mode::write, map_size_of(options), owner_lock::take(state));
+  write_transaction txn(*env);
+  env->set_uuid(read_state_uuid(txn));
+  opening = read_opening(txn);
+  ++opening.epoch;
+  opening.pid_namespace = own_pid_namespace();
+  write_opening(txn, opening);
+  commit_or_throw(txn, *env, "raise the epoch");
+  return env;
+}
+
+std::unique_ptr<environment> open_for_reading(const std::filesystem::path& state) {
+  refuse_other_namespace(state);
+  auto env = std::make_unique<environment>(state, access_mode::read, default_map_size(), owner_lock());
+  const read_transaction txn(*env);
+  env->set_uuid(read_state_uuid(txn));
+  return env;
+}
+
+void pass_on(const environment& env, std::vector<std::string>* warnings) {
+  if (warnings != nullptr) warnings->insert(warnings->end(), env.warnings().begin(), env.warnings().end());
+}
+
+}  // namespace
+
+std::unique_ptr<backend> open_lmdb(const std::filesystem::path& state, const lmdb_options& options) {
+  const auto path = settled_path(state);
+  auto content = content_of(path);
+  refuse_or_warn(content == directory_content::missing ? path.parent_path() : path, options.warnings);
+  if (content == directory_content::missing || content == directory_content::empty) {
+    if (!options.create) throw_missing(path);
+    make_state_directory(path, [&](const std::filesystem::path& fresh) { fill_new_state(fresh, options); });
+    content = content_of(path);
+  }
+  if (content != directory_content::state) throw_foreign(path);
+  opening_record opening;
+  auto env = open_registered(path, access_mode::write, [&] { return open_for_writing(path, options, opening); });
+  pass_on(*env, options.warnings);
+  return std::make_unique<lmdb_backend>(std::move(env), opening.epoch, options);
+}
+
+std::unique_ptr<backend> open_lmdb_reader(const std::filesystem::path& state, std::vector<std::string>* warnings) {
+  const auto path = settled_path(state);
+  const auto content = content_of(path);
+  if (content == directory_content::missing || content == directory_content::empty) throw_missing(path);
+  if (content == directory_content::foreign) throw_foreign(path);
+  refuse_or_warn(path, warnings);
+  auto env = open_registered(path, access_mode::read, [&] { return open_for_reading(path); });
+  pass_on(*env, warnings);
+  return std::make_unique<lmdb_reader>(std::move(env), machine_files());
+}
+
+}  // namespace pawl::core

@@ -1,0 +1,198 @@
+#include "lmdb/snapshot.hpp"
+
+#include "lmdb/catalogue.hpp"
+#include "lmdb/long_values.hpp"
+#include "store/crc32c.hpp"
+#include "store/stored.hpp"
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace pawl::core {
+namespace {
+
+[[noreturn]] void throw_contradiction(const environment& env, item_address address, const char* what) {
+  throw error(errc::damaged, "lmdb: " + std::string(what) + " item " + std::to_string(item_of_address(address)) +
+                                 " of workflow " + std::to_string(workflow_of_address(address)) + " in " +
+                                 env.state().string() + "; run `pawl verify --repair` on it");
+}
+
+}  // namespace
+
+lmdb_snapshot::lmdb_snapshot(std::shared_ptr<const environment> env, std::shared_ptr<const blob_store> blobs)
+    : env_(std::move(env)), blobs_(std::move(blobs)), txn_(*env_), items_(txn_, env_->in().items) {}
+
+void lmdb_snapshot::refresh() {
+  txn_.renew();
+  items_.renew(txn_);
+  place_ = place::nowhere;
+}
+
+void lmdb_snapshot::show(item_address address, std::span<const std::byte> bytes, stored_item& into, bool whole) {
+  read_row(bytes, address, whole ? row_part::whole : row_part::head, row_);
+  show_row(row_, item_of_address(address), into);
+}
+
+bool lmdb_snapshot::find(workflow_id workflow, std::string_view key, stored_item& into, bool whole) {
+  env_->check_process();
+  return show_next_if(workflow, key, into, whole) || find_by_index(workflow, key, into, whole);
+}
+
+// Steps to the row that comes next in the order of ids; false behind the workflow's last.
+bool lmdb_snapshot::move_to_next(workflow_id workflow, MDB_val& name, MDB_val& value) {
+  if (place_workflow_ != workflow) {
+    place_ = place::nowhere;
+    place_workflow_ = workflow;
+    next_ = 0;
+  }
+  if (place_ == place::at_end) return false;
+  bool there = false;
+  if (place_ == place::nowhere) {
+    const auto from = item_key(address_of(workflow, next_));
+    name = to_lmdb(from);
+    there = items_.move(MDB_SET_RANGE, name, value);
+  } else {
+    there = items_.move(place_ == place::before_next ? MDB_NEXT : MDB_GET_CURRENT, name, value);
+  }
+  there = there && workflow_of_address(read_big_endian(from_lmdb(name))) == workflow;
+  place_ = there ? place::at_next : place::at_end;
+  return there;
+}
+
+bool lmdb_snapshot::show_next_if(workflow_id workflow, std::string_view key, stored_item& into, bool whole) {
+  MDB_val name{};
+  MDB_val value{};
+  if (!move_to_next(workflow, name, value)) return false;
+  const item_address address = read_big_endian(from_lmdb(name));
+  const auto bytes = whole_row(txn_, address, from_lmdb(value), long_row_);
+  if (peek_row_key(bytes) != key) return false;
+  show(address, bytes, into, whole);
+  place_ = place::before_next;
+  next_ = item_of_address(address) + 1;
+  return true;
+}
+
+bool lmdb_snapshot::find_by_index(workflow_id workflow, std::string_view key, stored_item& into, bool whole) {
+  lmdb_key name;
+  const bool exact = make_index_key(env_->uuid(), workflow, key, name);
+  const auto found = txn_.get(env_->in().index, name.bytes());
+  if (!found) return false;
+  std::span<const std::byte> ids = *found;
+  if (ids.empty() || ids.size() % sizeof(item_id) != 0 || (exact && ids.size() != sizeof(item_id)))
+    throw_contradiction(*env_, address_of(workflow, 0), "the index is damaged near");
+  for (; !ids.empty(); ids = ids.subspan(sizeof(item_id))) {
+    item_id id = 0;
+    std::memcpy(&id, ids.data(), sizeof id);
+    if (id >> item_bits != 0) throw_contradiction(*env_, address_of(workflow, 0), "the index is damaged near");
+    if (show_if(address_of(workflow, id), key, exact, into, whole)) return true;
+  }
+  return false;
+}
+
+bool lmdb_snapshot::show_if(item_address address, std::string_view key, bool exact, stored_item& into, bool whole) {
+  const auto wanted = item_key(address);
+  MDB_val name = to_lmdb(wanted);
+  MDB_val value{};
+  place_ = place::nowhere;
+  if (!items_.move(MDB_SET, name, value)) throw_contradiction(*env_, address, "the index names a missing");
+  show(address, whole_row(txn_, address, from_lmdb(value), long_row_), into, whole);
+  if (into.key != key) {
+    if (exact) throw_contradiction(*env_, address, "the index names by another key the");
+    return false;
+  }
+  place_ = place::before_next;
+  next_ = item_of_address(address) + 1;
+  return true;
+}
+
+bool lmdb_snapshot::load(workflow_id workflow, item_id item, stored_item& into) {
+  env_->check_process();
+  const item_address address = address_of(workflow, item);
+  const auto entry = item >> item_bits == 0 ? txn_.get(env_->in().items, item_key(address)) : std::nullopt;
+  if (!entry) return false;
+  show(address, whole_row(txn_, address, *entry, long_row_), into, true);
+  return true;
+}
+
+void lmdb_snapshot::scan(workflow_id workflow, item_id from, const item_state* state,
+                         const std::function<bool(const stored_item&)>& each) {
+  env_->check_process();
+  if (from >> item_bits != 0) return;
+  if (state != nullptr && (*state == item_state::failed || *state == item_state::skipped))
+    scan_listed(workflow, from, *state, each);
+  else
+    scan_all(workflow, from, state, each);
+}
+
+void lmdb_snapshot::scan_all(workflow_id workflow, item_id from, const item_state* state,
+                             const std::function<bool(const stored_item&)>& each) {
+  read_cursor cursor(txn_, env_->in().items);
+  const auto first = item_key(address_of(workflow, from));
+  MDB_val name = to_lmdb(first);
+  MDB_val value{};
+  stored_item item;
+  for (bool there = cursor.move(MDB_SET_RANGE, name, value); there; there = cursor.move(MDB_NEXT, name, value)) {
+    const item_address address = read_big_endian(from_lmdb(name));
+    if (workflow_of_address(address) != workflow) return;
+    show(address, whole_row(txn_, address, from_lmdb(value), long_row_), item, true);
+    if (state != nullptr && item.state != *state) continue;
+    if (!each(item)) return;
+  }
+}
+
+void lmdb_snapshot::scan_listed(workflow_id workflow, item_id from, item_state state,
+                                const std::function<bool(const stored_item&)>& each) {
+  read_cursor cursor(txn_, env_->in().states);
+  const auto first = state_key(state, address_of(workflow, from));
+  MDB_val name = to_lmdb(first);
+  MDB_val value{};
+  stored_item item;
+  for (bool there = cursor.move(MDB_SET_RANGE, name, value); there; there = cursor.move(MDB_NEXT, name, value)) {
+    const auto listed = from_lmdb(name);
+    if (listed.size() != first.size() || listed[0] != first[0]) return;
+    const item_address address = read_big_endian(listed.subspan(1));
+    if (workflow_of_address(address) != workflow) return;
+    if (!load(workflow, item_of_address(address), item) || item.state != state)
+      throw_contradiction(*env_, address, "the list of failed and skipped items is wrong about");
+    if (!each(item)) return;
+  }
+}
+
+void lmdb_snapshot::fetch(workflow_id workflow, const stored_item& item, const stored_payload& payload,
+                          std::vector<std::byte>& into) {
+  env_->check_process();
+  const item_address address = address_of(workflow, item.id);
+  const auto entry = txn_.get(env_->in().items, item_key(address));
+  row stored;
+  if (entry) read_row(whole_row(txn_, address, *entry, fetched_row_), address, row_part::whole, stored);
+  const row_value* value = stored.value(payload.part);
+  if (!payload.present || value == nullptr)
+    throw error(errc::not_found, "lmdb: item " + std::to_string(item.id) + " of workflow " + std::to_string(workflow) +
+                                     " has no such value in this snapshot; load the item again");
+  if (value->place == value_place::file)
+    return blobs_->read({value->epoch, value->file_number}, value->size, value->crc, into);
+  if (value->place == value_place::in_row) {
+    into.assign(value->bytes.begin(), value->bytes.end());
+    return;
+  }
+  get_chunks(txn_, address, value->number, value->size, into);
+  if (crc32c(into) != value->crc) throw_contradiction(*env_, address, "a value does not match its checksum:");
+}
+
+workflow_counts lmdb_snapshot::count(workflow_id workflow) {
+  env_->check_process();
+  return count_workflow(txn_, workflow);
+}
+
+std::vector<workflow_record> lmdb_snapshot::workflows() {
+  env_->check_process();
+  return read_workflows(txn_);
+}
+
+std::string lmdb_snapshot::schema(std::uint64_t hash) {
+  env_->check_process();
+  return read_schema(txn_, hash);
+}
+
+}  // namespace pawl::core

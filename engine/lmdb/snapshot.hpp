@@ -1,0 +1,58 @@
+// A consistent view of the state: snapshot of store/backend.hpp on LMDB.
+//
+// Takes one slot of LMDB's reader table and holds back the reuse of pages for as
+// long as it lives between two refreshes (rule 21).
+#pragma once
+
+#include "lmdb/blobs.hpp"
+#include "lmdb/transaction.hpp"
+#include "store/backend.hpp"
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace pawl::core {
+
+class lmdb_snapshot final : public snapshot {
+public:
+  lmdb_snapshot(std::shared_ptr<const environment> env, std::shared_ptr<const blob_store> blobs);
+
+  void refresh() override;
+  bool find(workflow_id workflow, std::string_view key, stored_item& into, bool whole) override;
+  bool load(workflow_id workflow, item_id item, stored_item& into) override;
+  void scan(workflow_id workflow, item_id from, const item_state* state,
+            const std::function<bool(const stored_item&)>& each) override;
+  void fetch(workflow_id workflow, const stored_item& item, const stored_payload& payload,
+             std::vector<std::byte>& into) override;
+  workflow_counts count(workflow_id workflow) override;
+  std::vector<workflow_record> workflows() override;
+  std::string schema(std::uint64_t hash) override;
+
+private:
+  // Where the cursor on `items` stands, for finding keys that are asked for in the order of ids.
+  enum class place : std::uint8_t { nowhere, at_next, before_next, at_end };
+
+  bool show_next_if(workflow_id workflow, std::string_view key, stored_item& into, bool whole);
+  bool move_to_next(workflow_id workflow, MDB_val& name, MDB_val& value);
+  bool find_by_index(workflow_id workflow, std::string_view key, stored_item& into, bool whole);
+  bool show_if(item_address address, std::string_view key, bool exact, stored_item& into, bool whole);
+  void show(item_address address, std::span<const std::byte> bytes, stored_item& into, bool whole);
+  void scan_all(workflow_id workflow, item_id from, const item_state* state,
+                const std::function<bool(const stored_item&)>& each);
+  void scan_listed(workflow_id workflow, item_id from, item_state state,
+                   const std::function<bool(const stored_item&)>& each);
+
+  std::shared_ptr<const environment> env_;
+  std::shared_ptr<const blob_store> blobs_;
+  read_transaction txn_;
+  read_cursor items_;
+  place place_ = place::nowhere;
+  workflow_id place_workflow_ = 0;
+  item_id next_ = 0;  // no key of an earlier item is tried
+  row row_;
+  std::vector<std::byte> long_row_;
+  std::vector<std::byte> fetched_row_;
+};
+
+}  // namespace pawl::core

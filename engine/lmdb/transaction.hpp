@@ -1,0 +1,109 @@
+// LMDB transactions that end when they go out of scope, and what is read and
+// written through them.
+//
+// What `get` gives dies at the next write or at the end of the transaction
+// (rule 34). A write transaction belongs to the thread that began it (rule 10).
+#pragma once
+
+#include "lmdb/environment.hpp"
+#include "lmdb/layout.hpp"
+
+#include <optional>
+#include <span>
+
+namespace pawl::core {
+
+[[nodiscard]] inline MDB_val to_lmdb(std::span<const std::byte> bytes) noexcept {
+  return {bytes.size(), const_cast<std::byte*>(bytes.data())};
+}
+[[nodiscard]] inline std::span<const std::byte> from_lmdb(const MDB_val& value) noexcept {
+  return {static_cast<const std::byte*>(value.mv_data), value.mv_size};
+}
+
+class transaction {
+public:
+  transaction(const transaction&) = delete;
+  transaction& operator=(const transaction&) = delete;
+
+  [[nodiscard]] const environment& env() const noexcept { return env_; }
+  [[nodiscard]] MDB_txn* handle() const noexcept { return txn_; }
+  [[nodiscard]] std::optional<std::span<const std::byte>> get(MDB_dbi from, std::span<const std::byte> key) const;
+  // The body of a record of `meta` (layout.hpp). Throws pawl::error(damaged) where its checksum is wrong.
+  [[nodiscard]] std::optional<std::span<const std::byte>> get_record(std::span<const std::byte> key) const;
+  // Calls `each` with key and body of the records of `meta` whose keys begin with `prefix`, in order.
+  template <class Each>
+  void each_record(std::span<const std::byte> prefix, Each&& each) const;
+
+protected:
+  explicit transaction(const environment& env) noexcept : env_(env) {}
+  ~transaction() = default;
+  static std::span<const std::byte> checked_body(std::span<const std::byte> key, std::span<const std::byte> record,
+                                                 const environment& env);
+
+  const environment& env_;
+  MDB_txn* txn_ = nullptr;
+};
+
+class read_transaction final : public transaction {
+public:
+  explicit read_transaction(const environment& env);
+  ~read_transaction();
+  // From now on sees what is committed now. Cursors must be renewed.
+  void renew();
+};
+
+class write_transaction final : public transaction {
+public:
+  explicit write_transaction(const environment& env);
+  ~write_transaction();  // without commit(): nothing happened
+  void put(MDB_dbi into, std::span<const std::byte> key, std::span<const std::byte> value);
+  // False where there was none.
+  bool erase(MDB_dbi from, std::span<const std::byte> key);
+  void put_record(std::span<const std::byte> key, std::span<const std::byte> body);
+  // LMDB's status: 0, or nothing happened. The transaction has ended either way.
+  [[nodiscard]] int commit() noexcept;
+  // The number that snapshots see which see this transaction.
+  [[nodiscard]] std::uint64_t number() const noexcept { return ::mdb_txn_id(txn_); }
+};
+
+// A cursor of a read transaction. Those of write transactions end with them and need no owner.
+class read_cursor {
+public:
+  read_cursor(const read_transaction& txn, MDB_dbi in);
+  ~read_cursor();
+  read_cursor(const read_cursor&) = delete;
+  read_cursor& operator=(const read_cursor&) = delete;
+  // False where LMDB finds nothing.
+  bool move(MDB_cursor_op how, MDB_val& key, MDB_val& value) {
+    const int status = ::mdb_cursor_get(cursor_, &key, &value, how);
+    if (status == MDB_NOTFOUND) return false;
+    env_.check(status, "read");
+    return true;
+  }
+  void renew(const read_transaction& txn);
+
+private:
+  const environment& env_;
+  MDB_cursor* cursor_ = nullptr;
+};
+
+template <class Each>
+void transaction::each_record(std::span<const std::byte> prefix, Each&& each) const {
+  MDB_cursor* cursor = nullptr;
+  env_.check(::mdb_cursor_open(txn_, env_.in().meta, &cursor), "read");
+  struct closer {
+    MDB_cursor* open;
+    ~closer() { ::mdb_cursor_close(open); }
+  } const closing{cursor};
+  MDB_val key = to_lmdb(prefix);
+  MDB_val value{};
+  int status = ::mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+  for (; status == 0; status = ::mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
+    const auto name = from_lmdb(key);
+    if (name.size() < prefix.size() || std::memcmp(name.data(), prefix.data(), prefix.size()) != 0) return;
+    each(name, checked_body(name, from_lmdb(value), env_));
+  }
+  if (status != MDB_NOTFOUND) env_.check(status, "read");
+}
+
+}  // namespace pawl::core

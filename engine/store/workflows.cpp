@@ -1,0 +1,59 @@
+#include "store/workflows.hpp"
+
+#include <pawl/error.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+namespace pawl::core {
+namespace {
+
+bool same_chain(const chain_revision& a, const chain_revision& b) {
+  return a.input_schema == b.input_schema && a.input_is_key == b.input_is_key && a.steps == b.steps;
+}
+
+template <class Number>
+Number next_number(std::size_t number, const char* what) {
+  if (number > std::numeric_limits<Number>::max())
+    throw error(errc::too_large, "store: a state has no room for more than 65,535 " + std::string(what) +
+                                     "; use another state directory");
+  return static_cast<Number>(number);
+}
+
+}  // namespace
+
+std::size_t open_among(std::span<const workflow_record> known, std::string_view name, const chain_revision& chain,
+                       workflow_record& opened) {
+  const auto found = std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.name == name; });
+  opened = found != known.end() ? *found : workflow_record{};
+  if (found == known.end()) {
+    opened.id = next_number<workflow_id>(known.empty() ? 1 : known.back().id + std::size_t{1}, "workflows");
+    opened.name = name;
+  }
+  const std::size_t before = opened.revisions.size();
+  const auto same = std::find_if(opened.revisions.begin(), opened.revisions.end(),
+                                 [&](const chain_revision& one) { return same_chain(one, chain); });
+  if (same != opened.revisions.end()) {
+    opened.current = same->id;
+    return before;
+  }
+  opened.revisions.push_back(chain);
+  opened.revisions.back().id = opened.current = next_number<revision_id>(before, "revisions of one workflow");
+  return before;
+}
+
+void add_completed(const workflow_record& workflow, const chain_revision& revision,
+                   std::span<const std::uint64_t> histogram, workflow_counts& into) {
+  const auto& newest = workflow.revisions.back().steps;
+  for (std::size_t step = 0; step < newest.size(); ++step) {
+    const auto same = std::find_if(revision.steps.begin(), revision.steps.end(),
+                                   [&](const step_identity& one) { return one.name == newest[step].name; });
+    if (same == revision.steps.end()) continue;
+    const auto completed = static_cast<std::size_t>(same - revision.steps.begin()) + 1;
+    for (std::size_t reached = completed; reached < histogram.size(); ++reached)
+      into.completed[step] += histogram[reached];
+  }
+}
+
+}  // namespace pawl::core

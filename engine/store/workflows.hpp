@@ -1,0 +1,26 @@
+// Workflows and their revisions: what every backend does alike.
+#pragma once
+
+#include "store/backend.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace pawl::core {
+
+// Makes `opened` the workflow of this name among `known` (ids ascending), or a new one with the next id;
+// its `current` is the revision equal to `chain`, or a new one at the end. Returns how many revisions
+// there were before: as many as now where nothing is new, 0 where the workflow is.
+// Throws pawl::error(too_large) where a state has no room for another one.
+std::size_t open_among(std::span<const workflow_record> known, std::string_view name, const chain_revision& chain,
+                       workflow_record& opened);
+
+// Adds the items of one revision, counted by `reached`, to the steps of the newest revision that they
+// have completed: a step is the same where its name is.
+void add_completed(const workflow_record& workflow, const chain_revision& revision,
+                   std::span<const std::uint64_t> histogram, workflow_counts& into);
+
+}  // namespace pawl::core
