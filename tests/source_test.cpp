@@ -2,10 +2,13 @@
 
 #include <pawl/source.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <forward_list>
+#include <fstream>
 #include <iterator>
 #include <list>
 #include <memory>
@@ -85,6 +88,18 @@ TEST_CASE("every kind of range is a source") {
   CHECK(pulled<bool>(std::vector<bool>{true, false}) == std::vector<bool>{true, false});
   CHECK(pulled<std::string>(strings{}).empty());
   CHECK(pulled<std::filesystem::path>(abc).size() == 3);
+}
+
+TEST_CASE("a directory is a source") {
+  std::string name = (std::filesystem::temp_directory_path() / "pawl_source_XXXXXX").string();
+  REQUIRE(mkdtemp(name.data()) != nullptr);
+  const std::filesystem::path directory = name;
+  std::ofstream(directory / "one");
+  std::ofstream(directory / "two");
+  auto paths = pulled<std::filesystem::path>(std::filesystem::directory_iterator(directory));
+  std::filesystem::remove_all(directory);
+  std::sort(paths.begin(), paths.end());
+  CHECK(paths == std::vector<std::filesystem::path>{directory / "one", directory / "two"});
 }
 
 TEST_CASE("numbers widen where nothing is lost") {

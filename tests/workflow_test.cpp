@@ -223,6 +223,20 @@ TEST_CASE("an outcome is unwrapped, and its reason arrives") {
   CHECK(item.last<std::string>() == "7");
 }
 
+TEST_CASE("a step without a result may skip its item, too") {
+  const auto flow = pawl::workflow<"flow">(pawl::step<"judge">([](const std::string& s) -> pawl::outcome<void> {
+    if (s.empty()) return pawl::skip("empty");
+    return {};
+  }));
+  CHECK(chain_of(flow).steps[0].result == nullptr);
+  chain_driver good = drive(flow, "x");
+  CHECK(good.step() == pawl::outcome_kind::value);
+  CHECK(good.last<std::string>() == "x");
+  chain_driver empty = drive(flow, "");
+  CHECK(empty.step() == pawl::outcome_kind::skipped);
+  CHECK(empty.reason == "empty");
+}
+
 TEST_CASE("what a step throws passes through the table") {
   const auto flow = pawl::workflow<"flow">(pawl::step<"s">([](int) -> int { throw pawl::skip_item("no"); }));
   chain_driver item = drive(flow, 1);

@@ -69,4 +69,24 @@ private:
   std::string reason_;
 };
 
+/// The same for a step without a result: `return {};` says that it went well.
+template <>
+class [[nodiscard]] outcome<void> {
+public:
+  using value_type = void;
+  outcome() = default;
+  outcome(skip why) : kind_(outcome_kind::skipped), reason_(std::move(why.reason)) {}
+  outcome(fail why)
+      : kind_(why.sticky ? outcome_kind::failed_sticky : outcome_kind::failed), reason_(std::move(why.reason)) {}
+
+  [[nodiscard]] outcome_kind kind() const noexcept { return kind_; }
+  [[nodiscard]] bool has_value() const noexcept { return kind_ == outcome_kind::value; }
+  /// Empty where it went well.
+  [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+
+private:
+  outcome_kind kind_ = outcome_kind::value;
+  std::string reason_;
+};
+
 }  // namespace pawl
