@@ -141,10 +141,41 @@ struct slots : slot<I, Steps>... {};
     } else if constexpr (((role_of<P> == role::value ? 1 : 0) + ... + 0) > 1) {
       return found<more_than_one_input<the_step<spelled<step_at<Place>::name>>, which_takes<P>...>>{};
     } else if constexpr (looks_at_what_arrives<Place, P...> && consumes<Place, P...> &&
-                         !std::is_copy_constructible_v<typename arrival<Place>::type>) {
+                         !traits_of<typename arrival<Place>::type>.copyable) {
       return found<consumes_what_it_looks_at<the_step<spelled<step_at<Place>::name>>, typename arrival<Place>::type>>{};
     } else {
       return found<typename first_problem<decltype(parameter_problem<Place, P>())...>::problem>{};
+    }
+  }
+
+  template <class... P>
+  static consteval bool any_reads_input(types<P...>) {
+    return ((role_of<P> == role::item) || ...);
+  }
+  template <std::size_t Place>
+  static consteval bool uses_input() {
+    return arrival<Place>::number == 0 || any_reads_input(typename arrival<Place>::facts::parameters{});
+  }
+  template <std::size_t Place, class... P>
+  static consteval bool moves_from(types<P...>) {
+    if constexpr (signature_of<typename step_at<Place>::function_type>::exists)
+      return consumes<Place, P...>;
+    else
+      return arrival<Place>::facts::consumes;
+  }
+  /// Everything but an input can be encoded, so the engine can copy it before a step consumes it.
+  template <std::size_t Place>
+  static consteval auto reuse_problem() {
+    using here = arrival<Place>;
+    if constexpr (here::number != 0 || has_codec_v<In>) {
+      return fine{};
+    } else if constexpr (traits_of<In>.copyable) {
+      return fine{};
+    } else if constexpr (moves_from<Place>(typename here::facts::parameters{}) &&
+                         ((I > Place && uses_input<I>()) || ...)) {
+      return found<input_is_used_up<the_step<spelled<step_at<Place>::name>>, the_input<In>>>{};
+    } else {
+      return fine{};
     }
   }
 
@@ -157,7 +188,7 @@ struct slots : slot<I, Steps>... {};
     return found<typename first_problem<
         decltype(function_problem<step, words, typename step::function_type, typename here::type>()),
         decltype(parameters_problem<Place>(typename here::facts::parameters{})),
-        decltype(result_problem<step, typename here::facts::result>())>::problem>{};
+        decltype(result_problem<step, typename here::facts::result>()), decltype(reuse_problem<Place>())>::problem>{};
   }
 
   /// The argument that a parameter gets.

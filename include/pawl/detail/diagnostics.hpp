@@ -116,6 +116,13 @@ struct consumes_what_it_looks_at {
                 "pawl: a step consumes the very value that it also asks for by pawl::item or pawl::from, and that type "
                 "cannot be copied; take it by const reference");
 };
+template <class Step, class Input>
+struct input_is_used_up {
+  static_assert(
+      holds_for<Step, Input>,
+      "pawl: a step consumes the workflow's input, which a later step needs and which can be neither copied nor "
+      "encoded; take it by const reference");
+};
 template <class Step>
 struct function_is_mutable {
   static_assert(holds_for<Step>,
