@@ -1,0 +1,163 @@
+// A run over a backend in memory, whose commits can be watched, held up and broken.
+#include "run/recorded_chain.hpp"
+#include "run/session.hpp"
+#include "support/catch.hpp"
+#include "support/memory_backend.hpp"
+#include "support/quiet.hpp"
+
+#include <pawl/pawl.hpp>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+using namespace std::chrono_literals;
+using namespace pawl;
+using namespace pawl::core;
+using pawl::test::memory_backend;
+
+namespace {
+
+template <class In, class Out>
+report run_over(memory_backend& store, checkpoint_log& log, const workflow_of<In, Out>& workflow, std::vector<In> items,
+                std::size_t workers, std::size_t window = 64) {
+  const auto& chain = detail::chain_of(workflow);
+  const recorded_chain recorded(*chain);
+  workflow_record record;
+  log.between_commits([&] { record = store.open_workflow(chain->name, recorded.revision(), recorded.schemas()); });
+  run_settings settings;
+  settings.workers = workers;
+  settings.window_items = window;
+  settings.check_codecs = true;
+  const auto logger = test::quiet().logger;
+  run_state run(chain, record, store, log, system_clock(), *logger, settings);
+  auto holder = detail::hold_source<In>(items);
+  return run_session(run, detail::make_source(holder));
+}
+
+std::vector<int> numbers(int count) {
+  std::vector<int> all;
+  for (int i = 0; i < count; ++i) all.push_back(i);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("an effect starts only after everything its item did before is committed") {
+  for (const unsigned workers : {1u, 3u}) {
+    std::mutex mutex;
+    std::map<item_id, int> committed;  // steps, by item
+    memory_backend store({.before_commit = [](std::uint64_t) { std::this_thread::sleep_for(200us); },
+                          .committed =
+                              [&](const checkpoint& one) {
+                                const std::scoped_lock lock(mutex);
+                                if (one.header->kind == checkpoint_kind::completed)
+                                  committed[one.header->item] = one.header->step + 1;
+                              }});
+    checkpoint_log log(store);
+    std::atomic<int> early = 0;
+    // Ids are dense in the order of the source, so the number is the item's id.
+    const auto expect = [&](int n, int steps) {
+      const std::scoped_lock lock(mutex);
+      if (committed[static_cast<item_id>(n)] < steps) ++early;
+    };
+    const auto w = workflow<"w">(step<"a">([&](int n) { return n; }),  //
+                                 step<"b">([&](int n) {
+                                   expect(n, 1);
+                                   return n;
+                                 }),
+                                 pure<"c">([&](int n) { return n; }), pure<"d">([&](int n) { return n; }),
+                                 step<"e">([&](int n) {
+                                   expect(n, 4);
+                                   return n;
+                                 }));
+    const report made = run_over(store, log, w, numbers(500), workers);
+    CHECK(made.done == 500);
+    CHECK(early == 0);
+    CHECK(committed.size() == 500);
+  }
+}
+
+TEST_CASE("pure steps do not wait: they and the step before them go into one commit") {
+  memory_backend store({.before_commit = [](std::uint64_t) { std::this_thread::sleep_for(20ms); }, .committed = {}});
+  checkpoint_log log(store);
+  const auto id = [](int n) { return n; };
+  const report waits = run_over(store, log, workflow<"effects">(step<"a">(id), step<"b">(id), step<"c">(id)), {1}, 1);
+  const report pure_ones = run_over(store, log, workflow<"pure">(step<"a">(id), pure<"b">(id), pure<"c">(id)), {1}, 1);
+  CHECK(waits.commits >= 3);
+  CHECK(pure_ones.commits <= 2);
+}
+
+TEST_CASE("a commit that fails ends the run with its cause, and nothing after it is acknowledged") {
+  for (const std::uint64_t failing : {1u, 2u, 5u}) {
+    std::set<item_id> done;
+    memory_backend store({.before_commit =
+                              [&](std::uint64_t number) {
+                                if (number == failing) throw error(errc::disk_full, "storage: no room; free some");
+                              },
+                          .committed =
+                              [&](const checkpoint& one) {
+                                if ((one.header->flags & checkpoint_flag::last) != 0) done.insert(one.header->item);
+                              }});
+    checkpoint_log log(store);
+    std::atomic<int> second = 0;
+    const auto w = workflow<"w">(step<"a">([](int n) { return n; }), step<"b">([&](int n) {
+                                   ++second;
+                                   return n;
+                                 }));
+    try {
+      static_cast<void>(run_over(store, log, w, numbers(10'000), 2, 16));
+      FAIL("the run went on");
+    } catch (const error& failure) {
+      CHECK(failure.code() == errc::disk_full);
+    }
+    CHECK(log.failed());
+    CHECK(done.size() < 10'000);
+    if (failing == 1) CHECK(second == 0);
+    CHECK_THROWS_AS(log.between_commits([] {}), error);
+  }
+}
+
+TEST_CASE("acknowledged items go before fresh ones: a slow chain ends items early") {
+  memory_backend store;
+  checkpoint_log log(store);
+  std::atomic<int> first = 0;
+  std::atomic<int> first_when_one_ended = 0;
+  const auto w = workflow<"w">(step<"a">([&](int n) {
+                                 ++first;
+                                 std::this_thread::sleep_for(2ms);
+                                 return n;
+                               }),
+                               step<"b">([&](int n) {
+                                 int none = 0;
+                                 first_when_one_ended.compare_exchange_strong(none, first);
+                                 return n;
+                               }));
+  CHECK(run_over(store, log, w, numbers(200), 1, 200).done == 200);
+  CHECK(first_when_one_ended < 20);
+}
+
+TEST_CASE("results of any size go through, in the record or beside it") {
+  memory_backend store({}, 1000);
+  checkpoint_log log(store);
+  std::atomic<int> wrong = 0;
+  const auto w = workflow<"w">(step<"make">([](int n) { return std::string(static_cast<std::size_t>(n), 'x'); }),
+                               step<"check">([&](std::string&& s, item<int> n) {
+                                 if (s.size() != static_cast<std::size_t>(*n)) ++wrong;
+                                 return s;
+                               }));
+  const report made = run_over(store, log, w, {0, 1, 980, 999, 1000, 1001, 5000, 300'000, 1'100'000, 3'000'000}, 2);
+  CHECK(made.done == 10);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a lane that is full of unacknowledged bytes makes pure steps wait too") {
+  memory_backend store({.before_commit = [](std::uint64_t) { std::this_thread::sleep_for(1ms); }, .committed = {}});
+  checkpoint_log log(store);
+  const auto grow = [](const std::string& s) { return std::string(s.size() + 100'000, 'x'); };
+  const auto w = workflow<"w">(pure<"a">([](int) { return std::string(100'000, 'x'); }), pure<"b">(grow), pure<"c">(grow),
+                               pure<"d">(grow), pure<"e">(grow));
+  CHECK(run_over(store, log, w, numbers(300), 1).done == 300);
+}
