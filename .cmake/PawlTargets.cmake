@@ -48,7 +48,7 @@ endmacro()
 # not cope with a map of a terabyte.
 macro(pawl_sanitize list)
   if(NOT "${list}" STREQUAL "")
-    add_compile_options(-fsanitize=${list} -fno-omit-frame-pointer -fno-sanitize-recover=all -g -O1)
+    add_compile_options(-fsanitize=${list} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1 -O1)
     add_link_options(-fsanitize=${list})
     add_compile_definitions(PAWL_SANITIZE=1)
   endif()

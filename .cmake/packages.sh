@@ -31,7 +31,7 @@ build_packages='
 test_packages='
   catch2               catch2/catch.hpp|catch2/catch_all.hpp
   libbenchmark-dev     benchmark/benchmark.h
-  clang                clang++|clang++-14
+  clang                clang++
 '
 
 # present NAME|NAME...: is one of these a command or a header here?

@@ -1,8 +1,11 @@
 #!/bin/sh
 # Installs what is missing, builds everything twice, and runs all tests in both:
 #
-#   build-asan/   address and undefined sanitizers, assertions on
-#   build/        Release, as it is shipped
+#   build-asan/   address and undefined sanitizers, assertions on; by Clang
+#   build/        Release, as it is shipped; by the default compiler
+#
+# Clang compiles sanitized code in half the time, and two compilers see more than
+# one. Where its run-time libraries cannot be had, the default compiler does both.
 #
 #   sh tests/run.sh [CTEST_ARGUMENTS]        e.g. sh tests/run.sh -R codec
 #
@@ -20,10 +23,27 @@ run_suite() {
   ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(jobs)" "$@"
 }
 
-install_missing "$build_packages" "$test_packages"
+# sanitizes COMPILER: can it link a sanitized program?
+sanitizes() {
+  program=$(mktemp)
+  code=0
+  echo 'int main() { return 0; }' | "$1" -x c++ -fsanitize=address,undefined -o "$program" - 2>/dev/null || code=$?
+  rm -f "$program"
+  return "$code"
+}
 
-say "build with address and undefined sanitizers, in build-asan/"
-configure build-asan -DPAWL_TESTS=ON -DPAWL_BENCHES=ON -DCMAKE_BUILD_TYPE=Debug -DSANITIZE=address,undefined
+install_missing "$build_packages" "$test_packages"
+sanitizer_compiler=clang++
+if ! sanitizes clang++; then
+  (install_missing "libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev absent") || :
+  sanitizes clang++ || sanitizer_compiler=c++
+fi
+
+say "build with address and undefined sanitizers, in build-asan/, by $sanitizer_compiler"
+(
+  export CXX="$sanitizer_compiler"
+  configure build-asan -DPAWL_TESTS=ON -DPAWL_BENCHES=ON -DCMAKE_BUILD_TYPE=Debug -DSANITIZE=address,undefined
+)
 build build-asan
 say "build for release, in build/"
 configure build -DPAWL_TESTS=ON -DPAWL_BENCHES=ON -DCMAKE_BUILD_TYPE=Release
