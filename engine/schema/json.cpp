@@ -25,31 +25,41 @@ public:
     const schema_node& node = tree_.nodes[index];
     if (is_scalar(node.kind)) return scalar(node.kind, in);
     switch (node.kind) {
-      case schema_kind::string: return out.string(as_text(in.take(detail::get_count(in, 1))));
+      case schema_kind::string:
+        return out.string(as_text(in.take(detail::get_count(in, 1))));
       case schema_kind::list:
       case schema_kind::set: {
         const std::uint32_t element = tree_.child(index, 0);
         return elements(element, detail::get_count(in, tree_.nodes[element].min_size), in);
       }
-      case schema_kind::array: return array(index, in);
-      case schema_kind::map: return map(index, in);
+      case schema_kind::array:
+        return array(index, in);
+      case schema_kind::map:
+        return map(index, in);
       case schema_kind::optional:
         return detail::get_flag(in) ? value(tree_.child(index, 0), in) : out.raw("null");
-      case schema_kind::variant: return variant(index, in);
-      case schema_kind::tuple: return tuple(index, in);
-      case schema_kind::record: return record(index, in);
-      case schema_kind::enumeration: return value(tree_.child(index, 0), in);
+      case schema_kind::variant:
+        return variant(index, in);
+      case schema_kind::tuple:
+        return tuple(index, in);
+      case schema_kind::record:
+        return record(index, in);
+      case schema_kind::enumeration:
+        return value(tree_.child(index, 0), in);
       case schema_kind::duration:
       case schema_kind::time:
       case schema_kind::local_time:
-      case schema_kind::file_time: return time(index, in);
+      case schema_kind::file_time:
+        return time(index, in);
       case schema_kind::custom:
         return out.hex(in.take(node.a != 0 ? static_cast<std::size_t>(node.a) : detail::get_count(in, 1)));
       case schema_kind::up: {
         const detail::nesting deeper(in);
         return value(node.target, in);
       }
-      default: detail::get_nothing(in); return out.raw("null");
+      default:
+        detail::get_nothing(in);
+        return out.raw("null");
     }
   }
 
@@ -58,24 +68,37 @@ public:
 private:
   void scalar(schema_kind kind, decoder& in) {
     switch (kind) {
-      case schema_kind::boolean: return out.raw(detail::get_flag(in) ? "true" : "false");
-      case schema_kind::character: return out.string(as_text(in.take(1)));
-      case schema_kind::f32: return out.number(in.get<float>());
-      case schema_kind::f64: return out.number(in.get<double>());
-      case schema_kind::u64: return out.number(in.get<std::uint64_t>());
-      default: return out.number(integer(kind, in));
+      case schema_kind::boolean:
+        return out.raw(detail::get_flag(in) ? "true" : "false");
+      case schema_kind::character:
+        return out.string(as_text(in.take(1)));
+      case schema_kind::f32:
+        return out.number(in.get<float>());
+      case schema_kind::f64:
+        return out.number(in.get<double>());
+      case schema_kind::u64:
+        return out.number(in.get<std::uint64_t>());
+      default:
+        return out.number(integer(kind, in));
     }
   }
 
   static std::int64_t integer(schema_kind kind, decoder& in) {
     switch (kind) {
-      case schema_kind::i8: return in.get<std::int8_t>();
-      case schema_kind::i16: return in.get<std::int16_t>();
-      case schema_kind::i32: return in.get<std::int32_t>();
-      case schema_kind::i64: return in.get<std::int64_t>();
-      case schema_kind::u16: return in.get<std::uint16_t>();
-      case schema_kind::u32: return in.get<std::uint32_t>();
-      default: return in.get<std::uint8_t>();  // u8, byte
+      case schema_kind::i8:
+        return in.get<std::int8_t>();
+      case schema_kind::i16:
+        return in.get<std::int16_t>();
+      case schema_kind::i32:
+        return in.get<std::int32_t>();
+      case schema_kind::i64:
+        return in.get<std::int64_t>();
+      case schema_kind::u16:
+        return in.get<std::uint16_t>();
+      case schema_kind::u32:
+        return in.get<std::uint32_t>();
+      default:
+        return in.get<std::uint8_t>();  // u8, byte
     }
   }
 
@@ -177,10 +200,14 @@ private:
 
   static std::string_view since(schema_kind kind) {
     switch (kind) {
-      case schema_kind::time: return " since 1970-01-01T00:00:00Z";
-      case schema_kind::local_time: return " since 1970-01-01T00:00:00";
-      case schema_kind::file_time: return " since the file clock's epoch";
-      default: return "";
+      case schema_kind::time:
+        return " since 1970-01-01T00:00:00Z";
+      case schema_kind::local_time:
+        return " since 1970-01-01T00:00:00";
+      case schema_kind::file_time:
+        return " since the file clock's epoch";
+      default:
+        return "";
     }
   }
 

@@ -67,12 +67,18 @@ void json_text::string(std::string_view bytes) {
 
 void json_text::escape(unsigned char c) {
   switch (c) {
-    case '"': return raw("\\\"");
-    case '\\': return raw("\\\\");
-    case '\n': return raw("\\n");
-    case '\r': return raw("\\r");
-    case '\t': return raw("\\t");
-    default: break;
+    case '"':
+      return raw("\\\"");
+    case '\\':
+      return raw("\\\\");
+    case '\n':
+      return raw("\\n");
+    case '\r':
+      return raw("\\r");
+    case '\t':
+      return raw("\\t");
+    default:
+      break;
   }
   raw(c < 0x80 ? "\\u00" : "\\\\x");
   raw(digits[c >> 4]);

@@ -19,7 +19,7 @@ public:
 
   void number(std::int64_t value);
   void number(std::uint64_t value);
-  void number(float value);   // shortest that reads back; "NaN", "Infinity", "-Infinity" as strings
+  void number(float value);  // shortest that reads back; "NaN", "Infinity", "-Infinity" as strings
   void number(double value);
   // With quotes. Control characters are escaped; bytes that are not UTF-8 appear as \xNN.
   void string(std::string_view bytes);

@@ -53,10 +53,10 @@ std::string iso_time(std::int64_t count, std::uint64_t num, std::uint64_t den) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss time(when - day);
   std::array<char, 64> text;
-  const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                 static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-                                 static_cast<int>(time.seconds().count()));
+  const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d",
+                                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                                 static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+                                 static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()));
   std::string made(text.data(), static_cast<std::size_t>(size));
   if (decimals > 0) {
     const std::string fraction = std::to_string(part);

@@ -79,6 +79,9 @@ struct schema_tree {
 // Throws pawl::error(damaged).
 [[nodiscard]] std::shared_ptr<schema_tree> parse_schema(std::string_view text);
 
+// Fills fixed_size, has_up and min_size of a node whose children are in the tree and measured.
+void measure(const schema_tree& tree, schema_node& made);
+
 [[nodiscard]] std::uint64_t hash_of_schema(std::string_view text) noexcept;
 
 // The word that a kind is spelled with; empty for lists, records.

@@ -60,8 +60,8 @@ public:
 
   template <class F>
   static decltype(auto) apply(const T& value, F f) {
-    return boost::hana::unpack(accessors,
-                               [&](const auto&... pair) -> decltype(auto) { return f(boost::hana::second(pair)(value)...); });
+    return boost::hana::unpack(
+        accessors, [&](const auto&... pair) -> decltype(auto) { return f(boost::hana::second(pair)(value)...); });
   }
 
   static T make(decoder& in) {

@@ -32,7 +32,9 @@ struct code_tuple {
     else
       return {.kind = schema_kind::tuple, .count = sizeof...(T), .children = descs<T...>};
   }
-  static constexpr traits ask(const visited* around) { return (own_traits<Tuple>() & ... & coder<T>::ask(around)); }
+  static constexpr traits ask([[maybe_unused]] const visited* around) {
+    return (own_traits<Tuple>() & ... & coder<T>::ask(around));
+  }
 };
 
 template <class A, class B>

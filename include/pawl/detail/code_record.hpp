@@ -131,9 +131,10 @@ struct code_record;
 template <class T, class... M>
 struct code_record<T, type_list<M...>> {
   static constexpr std::size_t min_size = sizeof...(M) == 0 ? 1 : (coder<std::remove_const_t<M>>::min_size + ... + 0);
-  static constexpr bool bulk = members_of<T>::in_memory_order && sizeof...(M) != 0 && (sizeof(M) + ... + 0) == sizeof(T) &&
-                               (coder<std::remove_const_t<M>>::bulk && ...) && std::is_trivially_copyable_v<T> &&
-                               std::is_default_constructible_v<T> && std::is_copy_assignable_v<T>;
+  static constexpr bool bulk = members_of<T>::in_memory_order && sizeof...(M) != 0 &&
+                               (sizeof(M) + ... + 0) == sizeof(T) && (coder<std::remove_const_t<M>>::bulk && ...) &&
+                               std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T> &&
+                               std::is_copy_assignable_v<T>;
 
   static void encode(const T& value, encoder& out) {
     if constexpr (bulk) {
@@ -174,8 +175,8 @@ struct code_record<T, type_list<M...>> {
   }
 
   static constexpr traits ask(const visited* around) {
-    if (is_among(&type_tag<T>, around)) return {.recursive = true};
-    const visited here{&type_tag<T>, around};
+    if (is_among(type_name<T>, around)) return {.recursive = true};
+    const visited here{type_name<T>, around};
     return (own_traits<T>() & ... & coder<std::remove_const_t<M>>::ask(&here));
   }
 };

@@ -81,8 +81,8 @@ struct user_coder<T> {
   static T decode(decoder& in) { return codec<T>::from_stored(get<stored>(in)); }
   static constexpr type_desc describe() { return coder<stored>::describe(); }
   static constexpr traits ask(const visited* around) {
-    if (is_among(&type_tag<T>, around)) return {.recursive = true};
-    const visited here{&type_tag<T>, around};
+    if (is_among(type_name<T>, around)) return {.recursive = true};
+    const visited here{type_name<T>, around};
     traits own = own_traits<T>();
     const traits below = coder<stored>::ask(&here);
     own.why = below.why;

@@ -16,6 +16,7 @@
 
 #include <pawl/detail/refusal.hpp>
 #include <pawl/detail/type_desc.hpp>
+#include <pawl/detail/type_name.hpp>
 #include <pawl/encoder.hpp>
 
 #include <array>
@@ -47,16 +48,14 @@ constexpr traits operator&(const traits& a, const traits& b) {
           a.comparable && b.comparable};
 }
 
-/// The types around the one being asked about, so that a recursive one ends the walk.
+/// The types around the one being asked about, so that a recursive one ends the walk. They are told apart by
+/// their names, as GCC does not compare addresses at compile time under -fsanitize=undefined.
 struct visited {
-  const void* type;
+  std::string_view type;
   const visited* around;
 };
 
-template <class T>
-inline constexpr char type_tag = 0;
-
-constexpr bool is_among(const void* type, const visited* around) {
+constexpr bool is_among(std::string_view type, const visited* around) {
   for (; around != nullptr; around = around->around)
     if (around->type == type) return true;
   return false;
