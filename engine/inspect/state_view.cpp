@@ -1,0 +1,74 @@
+// state_view: the public door. What it does lies in the files beside this one.
+#include <pawl/inspect.hpp>
+
+#include "inspect/item_pages.hpp"
+#include "inspect/item_reader.hpp"
+#include "inspect/left_plans.hpp"
+#include "inspect/typed_key.hpp"
+#include "lmdb/open.hpp"
+
+#include <numeric>
+#include <utility>
+
+namespace pawl {
+
+struct state_view::impl {
+  explicit impl(const std::filesystem::path& path) : state(path), store(core::open_lmdb_reader(path, &warnings)) {}
+
+  const std::filesystem::path state;
+  std::vector<std::string> warnings;
+  const std::unique_ptr<core::backend> store;
+  core::parsed_schemas schemas;
+};
+
+state_view::state_view(const std::filesystem::path& state) : impl_(std::make_unique<impl>(state)) {}
+state_view::~state_view() = default;
+state_view::state_view(state_view&& other) noexcept = default;
+state_view& state_view::operator=(state_view&& other) noexcept = default;
+
+std::vector<workflow_view> state_view::workflows() const {
+  const std::unique_ptr<core::snapshot> view = impl_->store->read();
+  std::vector<workflow_view> all;
+  for (const core::workflow_record& record : view->workflows()) {
+    const core::workflow_counts counts = view->count(record.id);
+    workflow_view& one = all.emplace_back();
+    one.name = record.name;
+    one.by_state = counts.by_state;
+    const std::vector<core::step_identity>& steps = record.revisions.back().steps;
+    for (std::size_t i = 0; i < steps.size(); ++i)
+      one.steps.push_back(
+          {steps[i].name, steps[i].kind, steps[i].version, i < counts.completed.size() ? counts.completed[i] : 0});
+  }
+  return all;
+}
+
+item_page state_view::items(const item_query& query) const {
+  return core::read_page(*impl_->store, query, impl_->schemas);
+}
+
+std::optional<item_view> state_view::item(std::string_view workflow, const any_key& key,
+                                          std::size_t value_size_max) const {
+  const std::unique_ptr<core::snapshot> view = impl_->store->read();
+  const std::vector<core::workflow_record> known = view->workflows();
+  const core::workflow_record& record = core::workflow_named(known, workflow);
+  core::stored_item item;
+  if (!view->find(record.id, core::stored_key(key), item, true)) return std::nullopt;
+  item_view shown = core::show_item(record, item);
+  core::show_values(record, item, value_size_max, *view, impl_->schemas, shown);
+  return shown;
+}
+
+std::vector<std::string> state_view::plans() const { return core::read_left_plans(impl_->state); }
+
+const std::vector<std::string>& state_view::warnings() const noexcept { return impl_->warnings; }
+
+std::uint64_t workflow_view::items() const noexcept {
+  return std::accumulate(by_state.begin(), by_state.end(), std::uint64_t{0});
+}
+
+std::string_view item_view::at_step() const noexcept {
+  if (state == item_state::done || steps_completed >= steps.size()) return {};
+  return steps[steps_completed].name;
+}
+
+}  // namespace pawl

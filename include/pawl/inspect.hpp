@@ -1,0 +1,186 @@
+// Looking at a state from outside, without the C++ types of its workflows.
+//
+//   pawl::state_view state{"crawl.pawl"};
+//   for (const pawl::workflow_view& one : state.workflows()) std::cout << one.name << ' ' << one.items() << '\n';
+//   pawl::item_page page = state.items({.workflow = "crawl", .state = pawl::item_state::failed});
+//
+// Works also while an engine works on the state and after a crash, and changes
+// nothing. Values are shown as JSON by the schema that is stored with them. The
+// tool `pawl` is written on top of this header.
+#pragma once
+
+#include <pawl/detail/erased.hpp>
+#include <pawl/report.hpp>
+
+#include <array>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace pawl {
+
+/// A key of either kind. The integer 1 and the text "1" are different keys.
+class any_key {
+public:
+  any_key() = default;  ///< the empty text
+  any_key(std::string text) : text_(std::move(text)) {}
+  any_key(std::string_view text) : text_(text) {}
+  any_key(const char* text) : text_(text) {}
+  template <std::integral N>
+  requires(!std::same_as<N, bool> && !std::same_as<N, char>) any_key(N number)
+      : is_text_(false), negative_(number < 0), number_(static_cast<std::uint64_t>(number)) {}
+
+  [[nodiscard]] bool is_text() const noexcept { return is_text_; }
+  /// Any bytes; empty for an integer.
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+  [[nodiscard]] bool negative() const noexcept { return negative_; }
+  /// Two's complement; 0 for text.
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  /// An integer in decimal; text as it is.
+  [[nodiscard]] std::string to_string() const;
+
+  friend bool operator==(const any_key&, const any_key&) = default;
+
+private:
+  bool is_text_ = true;
+  bool negative_ = false;
+  std::uint64_t number_ = 0;
+  std::string text_;
+};
+
+/// A workflow and how far its items are.
+struct workflow_view {
+  struct step {
+    std::string name;
+    step_kind kind = step_kind::effect;
+    std::uint32_t version = 0;
+    std::uint64_t completed = 0;  ///< items that have completed it
+  };
+  std::string name;
+  std::array<std::uint64_t, 5> by_state{};  ///< items, indexed by item_state
+  std::vector<step> steps;                  ///< of the chain that was recorded last
+
+  [[nodiscard]] std::uint64_t count(item_state state) const { return by_state.at(static_cast<std::size_t>(state)); }
+  [[nodiscard]] std::uint64_t items() const noexcept;
+};
+
+/// A stored input or result.
+struct value_view {
+  std::string step;        ///< whose result it is; empty for an input
+  std::uint64_t size = 0;  ///< encoded, bytes
+  std::string schema;      ///< its one line of text (schema.hpp); empty where it is not stored
+  std::string json;        ///< on one line, as schema::to_json gives it; empty where there is a problem
+  std::string problem;     ///< why there is no JSON: longer than asked for, damaged, ...; else empty
+};
+
+/// What is recorded of one item.
+struct item_view {
+  struct step_run {
+    std::chrono::sys_time<std::chrono::microseconds> ended;
+    std::chrono::nanoseconds took{};  ///< the last attempt
+    std::uint32_t attempts = 0;
+  };
+  struct step {
+    std::string name;
+    step_kind kind = step_kind::effect;
+    bool completed = false;
+    std::optional<step_run> run;  ///< of a completed step, and of the one in which the item failed or was skipped
+  };
+
+  std::string workflow;
+  any_key key;
+  std::uint64_t id = 0;  ///< dense, per workflow, in the order of admission
+  item_state state = item_state::pending;
+  bool sticky = false;  ///< failed, and left so by later runs
+  std::chrono::sys_time<std::chrono::microseconds> updated;
+  std::uint32_t generation = 0;       ///< raised by a rerun or a changed input
+  std::uint32_t failed_attempts = 0;  ///< of the step it stands at
+  std::size_t steps_completed = 0;
+  std::vector<step> steps;  ///< of the chain under which the item was recorded
+  std::string error;        ///< why it failed or was skipped, or of the last failed attempt; any bytes
+
+  bool input_is_key = false;         ///< no input is stored: it is made from the key
+  std::optional<value_view> input;   ///< where asked for and stored
+  std::optional<value_view> result;  ///< the latest; where asked for and stored
+  std::vector<value_view> kept;      ///< kept results, by step; where asked for
+
+  /// The step at which an unfinished, failed or skipped item stands; empty for a done one.
+  [[nodiscard]] std::string_view at_step() const noexcept;
+};
+
+/// A row that could not be read. The others are not concerned.
+struct damaged_item {
+  std::string workflow;
+  std::uint64_t id = 0;
+  std::string sentence;
+};
+
+/// Which items, how many, and how much of each.
+struct item_query {
+  std::string workflow{};             ///< empty: of all workflows, one after the other
+  std::optional<item_state> state{};  ///< failed and skipped ones are found by an index, others by looking at all
+  std::string key_prefix{};           ///< of text keys, and of integers written in decimal; looks at all
+  std::string after{};                ///< where the page before ended (item_page::next); empty: from the start
+  std::size_t limit = 100;            ///< items in a page, at most; at least 1
+  bool values = false;                ///< also input, result and kept results
+  std::size_t value_size_max = std::size_t{16} << 20;  ///< longer values are named and not read; bytes, encoded
+};
+
+/// Items in the order of their workflows and ids. A page holds fewer than were asked for where it would
+/// take more than some 4 MiB besides its last item.
+struct item_page {
+  std::vector<item_view> items;
+  std::vector<damaged_item> damaged;  ///< met on the way; counted towards the limit
+  std::string next;                   ///< for item_query::after; empty: there is nothing more
+};
+
+/// An existing state directory, open for reading.
+///
+/// Every member may be called from any thread. Nothing that is stored changes, and no engine is kept from its
+/// work; snapshots are short, so two calls may see two moments. Memory is bounded by a page, whatever the size
+/// of the state. In one process, open an engine on the same state before the view or after the view is gone.
+/// Not to be used in the child of a fork. Errors are pawl::error, damaged among them where what was asked for
+/// cannot be read.
+class state_view {
+public:
+  /// Throws not_a_state where there is none, newer_format, damaged, io; state_in_use where it can only be
+  /// looked at by another user or from another container for the moment.
+  explicit state_view(const std::filesystem::path& state);
+  ~state_view();
+  state_view(state_view&& other) noexcept;
+  state_view& operator=(state_view&& other) noexcept;
+
+  /// All workflows in the order in which they were first run, counted at one moment. Reads counters, no items.
+  [[nodiscard]] std::vector<workflow_view> workflows() const;
+
+  /// One page. Throws not_found for a workflow that is not there, bad_argument for a cursor that is none.
+  /// Items that are admitted or change state between two pages may be missed by the later one; none is
+  /// given twice.
+  [[nodiscard]] item_page items(const item_query& query = {}) const;
+
+  /// One item whole, with its values; nothing where the key is unknown. Throws not_found for a workflow that
+  /// is not there, damaged where the item's row is.
+  [[nodiscard]] std::optional<item_view> item(std::string_view workflow, const any_key& key,
+                                              std::size_t value_size_max = item_query{}.value_size_max) const;
+
+  /// What engine::plan left here: one JSON object (plan.hpp, to_json) for each workflow that was planned; empty
+  /// where none was.
+  [[nodiscard]] std::vector<std::string> plans() const;
+
+  /// What the user should know about this state's place (a file system that forgets, ...): a sentence each.
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept;
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace pawl
