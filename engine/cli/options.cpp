@@ -1,0 +1,33 @@
+#include "cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <map>
+
+namespace pawl::cli {
+
+void add_state_directory(CLI::App& command, std::string& path) {
+  command.add_option("STATE", path, "The state directory")->required()->type_name("");
+}
+
+void add_workflow_option(CLI::App& command, std::string& workflow) {
+  command.add_option("-w,--workflow", workflow, "Only this workflow")->type_name("NAME");
+}
+
+void add_item_state_option(CLI::App& command, std::optional<item_state>& state) {
+  static const std::map<std::string, item_state> states = {{"pending", item_state::pending},
+                                                           {"in_progress", item_state::in_progress},
+                                                           {"done", item_state::done},
+                                                           {"failed", item_state::failed},
+                                                           {"skipped", item_state::skipped}};
+  command
+      .add_option_function<std::string>(
+          "-s,--state", [&state](const std::string& name) { state = states.at(name); },
+          "Only items in this state: pending, in_progress, done, failed or skipped")
+      ->check(CLI::IsMember(states))
+      ->type_name("STATE");
+}
+
+void add_json_flag(CLI::App& command, bool& json) { command.add_flag("--json", json, "Print JSON, for programs"); }
+
+}  // namespace pawl::cli

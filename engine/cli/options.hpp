@@ -1,0 +1,26 @@
+// What several commands take from the command line, said once.
+#pragma once
+
+#include <pawl/report.hpp>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace pawl::cli {
+
+// Arguments that are well formed and cannot be carried out together: exit_usage.
+struct usage_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+void add_state_directory(CLI::App& command, std::string& path);
+void add_workflow_option(CLI::App& command, std::string& workflow);
+void add_item_state_option(CLI::App& command, std::optional<item_state>& state);
+void add_json_flag(CLI::App& command, bool& json);
+
+}  // namespace pawl::cli
