@@ -70,6 +70,7 @@ public:
         ready(clock_of_run),
         started_ns(clock_of_run.now_ns()),
         started_us(clock_of_run.unix_us()) {
+    for (std::size_t i = 0; i < chosen.workers; ++i) told.push_back(std::make_unique<std::atomic<double>>(-1.0));
     for (const detail::erased_step& step : chain->steps) {
       gates.push_back(step.concurrency != 0 ? std::make_unique<step_gate>(step.concurrency) : nullptr);
       skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
@@ -130,6 +131,8 @@ public:
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule
   run_counts counts;
   std::atomic<std::uint64_t> bytes_in_flight{0};
+  // What the running step of each worker last told of its progress; below 0: nothing.
+  std::vector<std::unique_ptr<std::atomic<double>>> told;
   std::stop_source stop_running;  // the token of every step without a time-out
   const std::uint64_t started_ns;
   const std::uint64_t started_us;

@@ -45,6 +45,14 @@ public:
     now.elapsed = std::chrono::duration<double>(at);
     now.size_hint = size_hint_;
     now.last = last;
+    double told = 0;
+    int tellers = 0;
+    for (const auto& one : run_.told)
+      if (const double fraction = one->load(std::memory_order_relaxed); fraction >= 0) {
+        told += fraction;
+        ++tellers;
+      }
+    if (tellers != 0) now.step_fraction = told / tellers;
     moments_.push_back({at, now.finished(), now.steps_completed});
     while (moments_.size() > 2 && at - moments_.front().at_s > rates_over_s) moments_.pop_front();
     const moment& first = moments_.size() > 1 ? moments_.front() : moment{};
@@ -75,7 +83,7 @@ public:
     std::uint64_t seed = seed_of(run.settings.options);
     for (std::size_t i = 0; i < run.settings.workers; ++i) {
       lanes_.push_back(&run.log.open_lane(run.ready, run.settings.window_items));
-      workers_.push_back(std::make_unique<worker>(run, entry, *lanes_.back(), seed += 0x9e3779b97f4a7c15u));
+      workers_.push_back(std::make_unique<worker>(run, entry, *lanes_.back(), i, seed += 0x9e3779b97f4a7c15u));
     }
   }
   ~crew() {
@@ -173,7 +181,7 @@ report make_report(const run_state& run, const crew& workers, const backend_tota
   made.changed_inputs = counts.changed_inputs;
   made.redone = counts.redone;
   made.held = counts.held;
-  made.stopped = stopped;
+  made.stopped = stopped || made.pending + made.in_progress != 0;
   made.seconds = static_cast<double>(run.time.now_ns() - run.started_ns) * 1e-9;
   made.steps = counts.steps;
   const backend_totals after = run.store.totals();

@@ -8,6 +8,8 @@
 
 #include <pawl/context.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <stop_token>
 #include <string>
 
@@ -16,8 +18,13 @@ namespace pawl::core {
 class step_context final : public detail::context_source {
 public:
   step_context(run_state& run, const active_item& item, const detail::erased_step& step,
-               const std::stop_token& token)
-      : run_(run), item_(item), step_(step), token_(token) {}
+               const std::stop_token& token, std::atomic<double>& told)
+      : run_(run), item_(item), step_(step), token_(token), told_(told) {}
+  ~step_context() {
+    if (has_told_) told_.store(-1.0, std::memory_order_relaxed);
+  }
+  step_context(const step_context&) = delete;
+  step_context& operator=(const step_context&) = delete;
 
   std::string_view workflow_name() const override { return run_.chain->name; }
   std::string_view step_name() const override { return step_.name; }
@@ -33,13 +40,18 @@ public:
   }
   std::stop_token stop_token() const override { return token_; }
   spdlog::logger& logger() const override { return run_.logger; }
-  void progress(double) override {}
+  void progress(double fraction) override {
+    has_told_ = true;
+    told_.store(fraction > 0 ? std::min(fraction, 1.0) : 0.0, std::memory_order_relaxed);
+  }
 
 private:
   run_state& run_;
   const active_item& item_;
   const detail::erased_step& step_;
   const std::stop_token& token_;  // not copied unless the step asks: a copy is an atomic operation on a shared line
+  std::atomic<double>& told_;
+  bool has_told_ = false;
   mutable std::string key_text_;  // of a number
 };
 

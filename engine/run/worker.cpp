@@ -22,10 +22,11 @@ bool is_storage_failure(errc code) {
 
 }  // namespace
 
-worker::worker(run_state& run, admission& entry, lane& log_lane, std::uint64_t seed)
+worker::worker(run_state& run, admission& entry, lane& log_lane, std::size_t number, std::uint64_t seed)
     : run_(run),
       admission_(entry),
       lane_(log_lane),
+      told_(*run.told[number]),
       jitter_(seed),
       resume_(run),
       run_token_(run.stop_running.get_token()),

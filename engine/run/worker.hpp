@@ -33,7 +33,8 @@ struct step_counts {
 
 class worker {
 public:
-  worker(run_state& run, admission& entry, lane& log_lane, std::uint64_t seed);
+  // `number`: among the run's workers.
+  worker(run_state& run, admission& entry, lane& log_lane, std::size_t number, std::uint64_t seed);
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
 
@@ -76,6 +77,7 @@ private:
   run_state& run_;
   admission& admission_;
   lane& lane_;
+  std::atomic<double>& told_;
   watch* watch_ = nullptr;
   attempt_timer timer_;
   jitter_source jitter_;

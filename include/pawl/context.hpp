@@ -55,7 +55,8 @@ public:
   /// The item's key: a text key is the text itself, byte by byte; an integer key is its decimal digits.
   [[nodiscard]] std::string_view key() const { return source_->key(); }
 
-  /// Which call of this step for this item it is, counting from 1; attempts of earlier runs count.
+  /// Which call of this step for this item it is, counting from 1. A run that goes on with an item in the middle of
+  /// its retries counts on; a run that takes up a failed item begins again at 1.
   [[nodiscard]] std::uint32_t attempt() const { return source_->attempt(); }
 
   /// 32 lower-case hex digits, to hand to whatever the step has an effect on: the same for every attempt of
@@ -75,7 +76,8 @@ public:
   /// The engine's logger; include <spdlog/spdlog.h> to write to it.
   [[nodiscard]] spdlog::logger& logger() const { return source_->logger(); }
 
-  /// How much of this call is done, 0 to 1 (clamped; NaN counts as 0). For people who watch; recorded nowhere.
+  /// How much of this call is done, 0 to 1 (clamped; NaN counts as 0). For people who watch: it goes
+  /// into pawl::progress::step_fraction and is recorded nowhere.
   void progress(double fraction) { source_->progress(fraction); }
 
 private:

@@ -29,6 +29,7 @@ struct progress {
   double steps_per_second = 0;        ///< likewise
   std::chrono::duration<double> elapsed{};
   std::optional<std::uint64_t> size_hint;  ///< items in the source, where it knows
+  std::optional<double> step_fraction;     ///< mean of what running steps last told by context::progress, if any did
   bool last = false;                       ///< the run ends with this call
 
   /// Items that need no more work in this run.
