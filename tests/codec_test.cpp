@@ -131,7 +131,7 @@ TEST_CASE("standard types come back as they were") {
   CHECK(comes_back(std::chrono::hours(-5)));
   CHECK(comes_back(std::chrono::duration<double, std::ratio<1, 3>>(1.5)));
   CHECK(comes_back(std::chrono::system_clock::now()));
-  CHECK(comes_back(std::filesystem::path("/tmp/a b")));
+  CHECK(comes_back(std::filesystem::path("/some/a b")));
   CHECK(comes_back(std::map<std::pair<int, char>, std::unordered_map<int, bool>>{{{1, 'x'}, {{1, true}}}}));
 }
 

@@ -1,6 +1,8 @@
 // The fields of a plain aggregate: how many, of which types, and their names,
-// without a macro. Why not Boost.PFR: see "reflection" in engine/README.md.
-// Knows nothing of codecs.
+// without a macro. Knows nothing of codecs.
+//
+// Why not Boost.PFR 1.81: GCC 12 crashes in it on aggregates with a std::array of
+// a non-trivial type, bit-fields are read as garbage, a C array is a hard error.
 //
 // The order of the questions matters, since a structured binding that does not
 // fit is an error that no concept can catch:
