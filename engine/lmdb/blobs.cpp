@@ -53,17 +53,17 @@ large_object blob_store::store(std::uint64_t schema_hash, std::span<const std::b
 
 void blob_store::read(blob_name name, std::uint64_t size, std::uint32_t crc, std::vector<std::byte>& into) const {
   const auto path = path_of(name);
+  const auto damaged = [&](const char* what) {
+    return error(errc::damaged,
+                 "lmdb: " + path.string() + " " + what + "; restore a backup, or run the item's steps again");
+  };
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) throw damaged("holds a stored value and is gone");
   const auto stored = files_.open(path);
-  if (stored->size() != size)
-    throw error(errc::damaged, "lmdb: " + path.string() +
-                                   " has not the size that was recorded; restore a backup, or "
-                                   "run the item's steps again");
+  if (stored->size() != size) throw damaged("has not the size that was recorded");
   into.resize(static_cast<std::size_t>(size));
   stored->read(0, into);
-  if (crc32c(into) != crc)
-    throw error(errc::damaged, "lmdb: " + path.string() +
-                                   " does not match its checksum; restore a backup, or run the "
-                                   "item's steps again");
+  if (crc32c(into) != crc) throw damaged("does not match its checksum");
 }
 
 // The file to flush, null where it is durable.

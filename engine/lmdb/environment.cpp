@@ -149,6 +149,9 @@ void environment::open(access_mode mode, std::size_t map_size) {
   int fd = -1;
   check(::mdb_env_get_fd(env_, &fd), "open data.mdb");
   static_cast<void>(::fcntl(fd, F_SETFD, FD_CLOEXEC));
+  MDB_stat stat{};
+  check(::mdb_env_stat(env_, &stat), "ask for its page size");
+  page_size_ = stat.ms_psize;
   if (mode == access_mode::write) {
     // What a killed predecessor committed may be visible and not yet on the disk (rule 5).
     check(::mdb_env_sync(env_, 1), "flush what an earlier process wrote");
@@ -180,10 +183,8 @@ void environment::open_sub_databases(access_mode mode) {
 
 void environment::reach_over(std::uint64_t pages) {
   MDB_envinfo info{};
-  MDB_stat stat{};
   check(::mdb_env_info(env_, &info), "ask for its size");
-  check(::mdb_env_stat(env_, &stat), "ask for its page size");
-  const std::uint64_t wanted = (std::uint64_t{info.me_last_pgno} + 1 + pages) * stat.ms_psize;
+  const std::uint64_t wanted = (std::uint64_t{info.me_last_pgno} + 1 + pages) * page_size_;
   if (wanted <= reach_) return;
   int fd = -1;
   check(::mdb_env_get_fd(env_, &fd), "ask for its file");

@@ -57,6 +57,8 @@ public:
   [[nodiscard]] const hash_key& uuid() const noexcept { return uuid_; }
   void set_uuid(const hash_key& uuid) noexcept { uuid_ = uuid; }
 
+  [[nodiscard]] std::size_t page_size() const noexcept { return page_size_; }
+
   // Throws pawl::error(bad_argument) in the child of a fork. Before every use.
   void check_process() const {
     if (!is_own_process()) [[unlikely]]
@@ -84,6 +86,7 @@ private:
   std::uint64_t reach_ = 0;  // the size of data.mdb that is known to be there
   MDB_env* env_ = nullptr;
   sub_databases in_;
+  std::size_t page_size_ = 4096;
   hash_key uuid_{};
   std::vector<std::string> warnings_;
 };

@@ -56,7 +56,7 @@ void folding::begin(write_transaction& txn) {
   const int status = ::mdb_cursor_get(items_, &key, &value, MDB_LAST);
   if (status == MDB_NOTFOUND) return;
   env_.check(status, "read");
-  items_end_ = read_big_endian(from_lmdb(key)) + 1;
+  items_end_ = read_big_endian(txn.view(key)) + 1;
 }
 
 void folding::fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run) {
@@ -85,7 +85,7 @@ bool folding::load_row(write_transaction& txn, item_address address) {
   const int status = ::mdb_cursor_get(items_, &key, &value, MDB_SET);
   if (status == MDB_NOTFOUND) return false;
   env_.check(status, "read");
-  const auto entry = from_lmdb(value);
+  const auto entry = txn.view(value);
   long_size_ = long_row_size(entry, address);
   // A copy: what LMDB gave dies at the next write.
   if (long_size_ != 0)
@@ -226,7 +226,8 @@ void folding::write_key(write_transaction& txn, MDB_cursor* cursor, const new_ke
   lmdb_key name;
   const bool exact = make_index_key(env_.uuid(), fresh.workflow, fresh.key, name);
   MDB_val key = to_lmdb(name.bytes());
-  MDB_val value{sizeof fresh.item, const_cast<item_id*>(&fresh.item)};
+  make_index_entry(name.bytes(), std::as_bytes(std::span{&fresh.item, 1}), entry_);
+  MDB_val value = to_lmdb(entry_);
   if (!at_end) {
     MDB_val last{};
     MDB_val ignored{};
@@ -246,18 +247,21 @@ void folding::write_key(write_transaction& txn, MDB_cursor* cursor, const new_ke
     throw error(errc::damaged, "lmdb: a key was admitted twice (item " + std::to_string(fresh.item) + " of workflow " +
                                    std::to_string(fresh.workflow) + " in " + env_.state().string() +
                                    "); nothing was recorded of it; run `pawl verify` on it and report this");
-  add_hashed_key(cursor, key, fresh);
+  add_hashed_key(txn, cursor, name.bytes(), fresh);
 }
 
 // Keys with the same hash share an entry; their rows tell them apart.
-void folding::add_hashed_key(MDB_cursor* cursor, MDB_val& key, const new_key& fresh) {
+void folding::add_hashed_key(write_transaction& txn, MDB_cursor* cursor, std::span<const std::byte> name,
+                             const new_key& fresh) {
+  MDB_val key = to_lmdb(name);
   MDB_val value{};
   env_.check(::mdb_cursor_get(cursor, &key, &value, MDB_SET), "read");
-  const auto old = from_lmdb(value);
+  const auto old = ids_of_index_entry(name, txn.view(value));
   ids_.assign(old.begin(), old.end());
   const auto id = std::as_bytes(std::span{&fresh.item, 1});
   ids_.insert(ids_.end(), id.begin(), id.end());
-  value = to_lmdb(ids_);
+  make_index_entry(name, ids_, entry_);
+  value = to_lmdb(entry_);
   env_.check(::mdb_cursor_put(cursor, &key, &value, MDB_CURRENT), "write");
 }
 

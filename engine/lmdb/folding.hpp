@@ -60,7 +60,8 @@ private:
   void mark_state(write_transaction& txn, item_address address, const counted_row& before);
   void write_index(write_transaction& txn);
   void write_key(write_transaction& txn, MDB_cursor* cursor, const new_key& fresh, bool& at_end);
-  void add_hashed_key(MDB_cursor* cursor, MDB_val& key, const new_key& fresh);
+  void add_hashed_key(write_transaction& txn, MDB_cursor* cursor, std::span<const std::byte> name,
+                      const new_key& fresh);
   void finish(write_transaction& txn, folding_totals& totals);
   [[noreturn]] void throw_commit_failed(int status) const;
   void count_pages(item_address address, std::size_t row_size);
@@ -89,6 +90,7 @@ private:
   std::vector<std::byte> new_bytes_;
   std::vector<outside_value> outside_;
   std::vector<std::byte> ids_;
+  std::vector<std::byte> entry_;  // of the index
 };
 
 }  // namespace pawl::core

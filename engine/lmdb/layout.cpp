@@ -1,9 +1,11 @@
 #include "lmdb/layout.hpp"
 
 #include "record/bytes.hpp"
+#include "store/crc32c.hpp"
 
 #include <pawl/error.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -77,6 +79,24 @@ bool make_index_key(const hash_key& uuid, workflow_id workflow, std::string_view
   const hash128 hash = hash_of(uuid, std::as_bytes(std::span{typed_key}));
   into.text(typed_key.substr(0, hashed_prefix_size)).big_endian(hash.high, 8).big_endian(hash.low, 8);
   return false;
+}
+
+std::span<const std::byte> ids_of_index_entry(std::span<const std::byte> key, std::span<const std::byte> entry) {
+  std::uint32_t sum = 0;
+  if (entry.size() >= sizeof sum) std::memcpy(&sum, entry.data(), sizeof sum);
+  const auto ids = entry.subspan(std::min(sizeof sum, entry.size()));
+  if (ids.empty() || ids.size() % sizeof(item_id) != 0 || sum != crc32c(ids, crc32c(key)))
+    throw error(errc::damaged,
+                "lmdb: an entry of the index of keys does not match its checksum; run `pawl verify --repair` on the "
+                "state or restore a backup");
+  return ids;
+}
+
+void make_index_entry(std::span<const std::byte> key, std::span<const std::byte> ids, std::vector<std::byte>& into) {
+  const std::uint32_t sum = crc32c(ids, crc32c(key));
+  into.resize(sizeof sum + ids.size());
+  std::memcpy(into.data(), &sum, sizeof sum);
+  std::memcpy(into.data() + sizeof sum, ids.data(), ids.size());
 }
 
 std::array<std::byte, long_row_stub_size> long_row_stub(std::uint32_t size) noexcept {

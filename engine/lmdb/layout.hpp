@@ -14,14 +14,18 @@
 //   items    address                              -> row (record/row.hpp) of at most 2,022 bytes, or
 //                                                    u32 0, u8 0xff, u32 size: the row lies in
 //                                                    chunks as part 0xffff
-//   index    u16 workflow, typed key              -> the id (u64) of the item with this key
-//            where these are more than 510 bytes:
+//   index    u16 workflow, typed key              -> u32 CRC32C of (key, id), the id (u64) of the item
+//            where these are more than 510 bytes:    with this key
 //            u16 workflow, the first 493 bytes of
-//            the typed key, u128 hash of it        -> the ids (u64 each) of the items with this hash;
-//                                                    the row's key decides
+//            the typed key, u128 hash of it        -> u32 CRC32C of (key, ids), the ids (u64 each) of the
+//                                                    items with this hash; the row's key decides
 //   states   u8 state, address                    -> nothing; failed and skipped items only
 //   chunks   address, u16 part, u16 number        -> up to 4,080 bytes of the value with number `part`
 //   files    u64 epoch, u64 number                -> the address (u64) of the item that names the file
+//
+// Why the index has checksums although the row's key decides: where a key is not found, its neighbours
+// are checked, for a damaged key would lie next to where it was looked for, and taking its item for a
+// new one would repeat its steps.
 //
 // Why 2,022: LMDB moves a value out of its leaf page where 8 bytes of node header, key and value
 // exceed 2,038 bytes (pages of 4,096); 8 + 8 + 2,022 is exactly that. Why 4,080: with LMDB's page
@@ -52,6 +56,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace pawl::core {
 
@@ -85,6 +90,12 @@ private:
 [[nodiscard]] std::array<std::byte, 16> file_key(std::uint64_t epoch, std::uint64_t number) noexcept;
 // True where the key alone tells the item; false where it holds a hash.
 bool make_index_key(const hash_key& uuid, workflow_id workflow, std::string_view typed_key, lmdb_key& into) noexcept;
+
+// The ids in an entry of the index. Throws pawl::error(damaged) where its checksum is wrong.
+[[nodiscard]] std::span<const std::byte> ids_of_index_entry(std::span<const std::byte> key,
+                                                            std::span<const std::byte> entry);
+// Replaces `into` by the entry with these ids.
+void make_index_entry(std::span<const std::byte> key, std::span<const std::byte> ids, std::vector<std::byte>& into);
 
 // How a row that is too long for its page is stood in for.
 [[nodiscard]] std::array<std::byte, long_row_stub_size> long_row_stub(std::uint32_t size) noexcept;

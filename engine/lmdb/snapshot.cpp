@@ -5,6 +5,7 @@
 #include "store/crc32c.hpp"
 #include "store/stored.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -21,11 +22,16 @@ namespace {
 }  // namespace
 
 lmdb_snapshot::lmdb_snapshot(std::shared_ptr<const environment> env, std::shared_ptr<const blob_store> blobs)
-    : env_(std::move(env)), blobs_(std::move(blobs)), txn_(*env_), items_(txn_, env_->in().items) {}
+    : env_(std::move(env)),
+      blobs_(std::move(blobs)),
+      txn_(*env_),
+      items_(txn_, env_->in().items),
+      index_(txn_, env_->in().index) {}
 
 void lmdb_snapshot::refresh() {
   txn_.renew();
-  items_.renew(txn_);
+  items_.renew();
+  index_.renew();
   place_ = place::nowhere;
 }
 
@@ -40,7 +46,8 @@ bool lmdb_snapshot::find(workflow_id workflow, std::string_view key, stored_item
 }
 
 // Steps to the row that comes next in the order of ids; false behind the workflow's last.
-bool lmdb_snapshot::move_to_next(workflow_id workflow, MDB_val& name, MDB_val& value) {
+bool lmdb_snapshot::move_to_next(workflow_id workflow, std::span<const std::byte>& name,
+                                 std::span<const std::byte>& entry) {
   if (place_workflow_ != workflow) {
     place_ = place::nowhere;
     place_workflow_ = workflow;
@@ -50,22 +57,22 @@ bool lmdb_snapshot::move_to_next(workflow_id workflow, MDB_val& name, MDB_val& v
   bool there = false;
   if (place_ == place::nowhere) {
     const auto from = item_key(address_of(workflow, next_));
-    name = to_lmdb(from);
-    there = items_.move(MDB_SET_RANGE, name, value);
+    name = from;
+    there = items_.move(MDB_SET_RANGE, name, entry);
   } else {
-    there = items_.move(place_ == place::before_next ? MDB_NEXT : MDB_GET_CURRENT, name, value);
+    there = items_.move(place_ == place::before_next ? MDB_NEXT : MDB_GET_CURRENT, name, entry);
   }
-  there = there && workflow_of_address(read_big_endian(from_lmdb(name))) == workflow;
+  there = there && workflow_of_address(read_big_endian(name)) == workflow;
   place_ = there ? place::at_next : place::at_end;
   return there;
 }
 
 bool lmdb_snapshot::show_next_if(workflow_id workflow, std::string_view key, stored_item& into, bool whole) {
-  MDB_val name{};
-  MDB_val value{};
-  if (!move_to_next(workflow, name, value)) return false;
-  const item_address address = read_big_endian(from_lmdb(name));
-  const auto bytes = whole_row(txn_, address, from_lmdb(value), long_row_);
+  std::span<const std::byte> name;
+  std::span<const std::byte> entry;
+  if (!move_to_next(workflow, name, entry)) return false;
+  const item_address address = read_big_endian(name);
+  const auto bytes = whole_row(txn_, address, entry, long_row_);
   if (peek_row_key(bytes) != key) return false;
   show(address, bytes, into, whole);
   place_ = place::before_next;
@@ -73,15 +80,24 @@ bool lmdb_snapshot::show_next_if(workflow_id workflow, std::string_view key, sto
   return true;
 }
 
+// The ids of the items with this key of the index; none where it is not there, and its neighbours,
+// next to which a damaged key would lie, are what they say they are.
+std::span<const std::byte> lmdb_snapshot::ids_in_index(std::span<const std::byte> key) {
+  std::span<const std::byte> name = key;
+  std::span<const std::byte> entry;
+  const bool has_next = index_.move(MDB_SET_RANGE, name, entry);
+  if (has_next) {
+    const auto ids = ids_of_index_entry(name, entry);
+    if (std::ranges::equal(name, key)) return ids;
+  }
+  if (index_.move(has_next ? MDB_PREV : MDB_LAST, name, entry)) static_cast<void>(ids_of_index_entry(name, entry));
+  return {};
+}
+
 bool lmdb_snapshot::find_by_index(workflow_id workflow, std::string_view key, stored_item& into, bool whole) {
   lmdb_key name;
   const bool exact = make_index_key(env_->uuid(), workflow, key, name);
-  const auto found = txn_.get(env_->in().index, name.bytes());
-  if (!found) return false;
-  std::span<const std::byte> ids = *found;
-  if (ids.empty() || ids.size() % sizeof(item_id) != 0 || (exact && ids.size() != sizeof(item_id)))
-    throw_contradiction(*env_, address_of(workflow, 0), "the index is damaged near");
-  for (; !ids.empty(); ids = ids.subspan(sizeof(item_id))) {
+  for (auto ids = ids_in_index(name.bytes()); !ids.empty(); ids = ids.subspan(sizeof(item_id))) {
     item_id id = 0;
     std::memcpy(&id, ids.data(), sizeof id);
     if (id >> item_bits != 0) throw_contradiction(*env_, address_of(workflow, 0), "the index is damaged near");
@@ -92,11 +108,11 @@ bool lmdb_snapshot::find_by_index(workflow_id workflow, std::string_view key, st
 
 bool lmdb_snapshot::show_if(item_address address, std::string_view key, bool exact, stored_item& into, bool whole) {
   const auto wanted = item_key(address);
-  MDB_val name = to_lmdb(wanted);
-  MDB_val value{};
+  std::span<const std::byte> name = wanted;
+  std::span<const std::byte> entry;
   place_ = place::nowhere;
-  if (!items_.move(MDB_SET, name, value)) throw_contradiction(*env_, address, "the index names a missing");
-  show(address, whole_row(txn_, address, from_lmdb(value), long_row_), into, whole);
+  if (!items_.move(MDB_SET, name, entry)) throw_contradiction(*env_, address, "the index names a missing");
+  show(address, whole_row(txn_, address, entry, long_row_), into, whole);
   if (into.key != key) {
     if (exact) throw_contradiction(*env_, address, "the index names by another key the");
     return false;
@@ -129,13 +145,13 @@ void lmdb_snapshot::scan_all(workflow_id workflow, item_id from, const item_stat
                              const std::function<bool(const stored_item&)>& each) {
   read_cursor cursor(txn_, env_->in().items);
   const auto first = item_key(address_of(workflow, from));
-  MDB_val name = to_lmdb(first);
-  MDB_val value{};
+  std::span<const std::byte> name = first;
+  std::span<const std::byte> entry;
   stored_item item;
-  for (bool there = cursor.move(MDB_SET_RANGE, name, value); there; there = cursor.move(MDB_NEXT, name, value)) {
-    const item_address address = read_big_endian(from_lmdb(name));
+  for (bool there = cursor.move(MDB_SET_RANGE, name, entry); there; there = cursor.move(MDB_NEXT, name, entry)) {
+    const item_address address = read_big_endian(name);
     if (workflow_of_address(address) != workflow) return;
-    show(address, whole_row(txn_, address, from_lmdb(value), long_row_), item, true);
+    show(address, whole_row(txn_, address, entry, long_row_), item, true);
     if (state != nullptr && item.state != *state) continue;
     if (!each(item)) return;
   }
@@ -145,13 +161,12 @@ void lmdb_snapshot::scan_listed(workflow_id workflow, item_id from, item_state s
                                 const std::function<bool(const stored_item&)>& each) {
   read_cursor cursor(txn_, env_->in().states);
   const auto first = state_key(state, address_of(workflow, from));
-  MDB_val name = to_lmdb(first);
-  MDB_val value{};
+  std::span<const std::byte> name = first;
+  std::span<const std::byte> entry;
   stored_item item;
-  for (bool there = cursor.move(MDB_SET_RANGE, name, value); there; there = cursor.move(MDB_NEXT, name, value)) {
-    const auto listed = from_lmdb(name);
-    if (listed.size() != first.size() || listed[0] != first[0]) return;
-    const item_address address = read_big_endian(listed.subspan(1));
+  for (bool there = cursor.move(MDB_SET_RANGE, name, entry); there; there = cursor.move(MDB_NEXT, name, entry)) {
+    if (name.size() != first.size() || name[0] != first[0]) return;
+    const item_address address = read_big_endian(name.subspan(1));
     if (workflow_of_address(address) != workflow) return;
     if (!load(workflow, item_of_address(address), item) || item.state != state)
       throw_contradiction(*env_, address, "the list of failed and skipped items is wrong about");

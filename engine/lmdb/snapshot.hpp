@@ -34,8 +34,9 @@ private:
   enum class place : std::uint8_t { nowhere, at_next, before_next, at_end };
 
   bool show_next_if(workflow_id workflow, std::string_view key, stored_item& into, bool whole);
-  bool move_to_next(workflow_id workflow, MDB_val& name, MDB_val& value);
+  bool move_to_next(workflow_id workflow, std::span<const std::byte>& name, std::span<const std::byte>& entry);
   bool find_by_index(workflow_id workflow, std::string_view key, stored_item& into, bool whole);
+  [[nodiscard]] std::span<const std::byte> ids_in_index(std::span<const std::byte> key);
   bool show_if(item_address address, std::string_view key, bool exact, stored_item& into, bool whole);
   void show(item_address address, std::span<const std::byte> bytes, stored_item& into, bool whole);
   void scan_all(workflow_id workflow, item_id from, const item_state* state,
@@ -47,6 +48,7 @@ private:
   std::shared_ptr<const blob_store> blobs_;
   read_transaction txn_;
   read_cursor items_;
+  read_cursor index_;
   place place_ = place::nowhere;
   workflow_id place_workflow_ = 0;
   item_id next_ = 0;  // no key of an earlier item is tried

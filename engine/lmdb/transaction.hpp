@@ -8,6 +8,8 @@
 #include "lmdb/environment.hpp"
 #include "lmdb/layout.hpp"
 
+#include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 
@@ -15,9 +17,6 @@ namespace pawl::core {
 
 [[nodiscard]] inline MDB_val to_lmdb(std::span<const std::byte> bytes) noexcept {
   return {bytes.size(), const_cast<std::byte*>(bytes.data())};
-}
-[[nodiscard]] inline std::span<const std::byte> from_lmdb(const MDB_val& value) noexcept {
-  return {static_cast<const std::byte*>(value.mv_data), value.mv_size};
 }
 
 class transaction {
@@ -27,6 +26,14 @@ public:
 
   [[nodiscard]] const environment& env() const noexcept { return env_; }
   [[nodiscard]] MDB_txn* handle() const noexcept { return txn_; }
+  // What LMDB says that it found. A damaged page can say any size: pawl::error(damaged) where the bytes
+  // would reach beyond their page.
+  [[nodiscard]] std::span<const std::byte> view(const MDB_val& found) const {
+    const std::span<const std::byte> bytes{static_cast<const std::byte*>(found.mv_data), found.mv_size};
+    if (!is_within_page(bytes)) [[unlikely]]
+      check_long_value(bytes);
+    return bytes;
+  }
   [[nodiscard]] std::optional<std::span<const std::byte>> get(MDB_dbi from, std::span<const std::byte> key) const;
   // The body of a record of `meta` (layout.hpp). Throws pawl::error(damaged) where its checksum is wrong.
   [[nodiscard]] std::optional<std::span<const std::byte>> get_record(std::span<const std::byte> key) const;
@@ -35,13 +42,24 @@ public:
   void each_record(std::span<const std::byte> prefix, Each&& each) const;
 
 protected:
-  explicit transaction(const environment& env) noexcept : env_(env) {}
+  transaction(const environment& env, bool writes) noexcept : env_(env), writes_(writes) {}
   ~transaction() = default;
   static std::span<const std::byte> checked_body(std::span<const std::byte> key, std::span<const std::byte> record,
                                                  const environment& env);
 
   const environment& env_;
   MDB_txn* txn_ = nullptr;
+
+private:
+  // Pages that a write transaction has changed lie anywhere in memory: there the size alone must do.
+  [[nodiscard]] bool is_within_page(std::span<const std::byte> bytes) const noexcept {
+    const std::size_t page = env_.page_size();
+    const std::size_t offset = writes_ ? 0 : reinterpret_cast<std::uintptr_t>(bytes.data()) % page;
+    return bytes.size() <= page - offset;
+  }
+  void check_long_value(std::span<const std::byte> bytes) const;
+
+  const bool writes_;
 };
 
 class read_transaction final : public transaction {
@@ -50,6 +68,9 @@ public:
   ~read_transaction();
   // From now on sees what is committed now. Cursors must be renewed.
   void renew();
+
+private:
+  void renew_until_settled();
 };
 
 class write_transaction final : public transaction {
@@ -73,17 +94,14 @@ public:
   ~read_cursor();
   read_cursor(const read_cursor&) = delete;
   read_cursor& operator=(const read_cursor&) = delete;
-  // False where LMDB finds nothing.
-  bool move(MDB_cursor_op how, MDB_val& key, MDB_val& value) {
-    const int status = ::mdb_cursor_get(cursor_, &key, &value, how);
-    if (status == MDB_NOTFOUND) return false;
-    env_.check(status, "read");
-    return true;
-  }
-  void renew(const read_transaction& txn);
+  // Moves, from `key` where `how` needs one, to where `key` and `value` lie then; false where LMDB
+  // finds nothing.
+  bool move(MDB_cursor_op how, std::span<const std::byte>& key, std::span<const std::byte>& value);
+  // After its transaction was renewed.
+  void renew();
 
 private:
-  const environment& env_;
+  const read_transaction& txn_;
   MDB_cursor* cursor_ = nullptr;
 };
 
@@ -99,9 +117,9 @@ void transaction::each_record(std::span<const std::byte> prefix, Each&& each) co
   MDB_val value{};
   int status = ::mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
   for (; status == 0; status = ::mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
-    const auto name = from_lmdb(key);
+    const auto name = view(key);
     if (name.size() < prefix.size() || std::memcmp(name.data(), prefix.data(), prefix.size()) != 0) return;
-    each(name, checked_body(name, from_lmdb(value), env_));
+    each(name, checked_body(name, view(value), env_));
   }
   if (status != MDB_NOTFOUND) env_.check(status, "read");
 }
