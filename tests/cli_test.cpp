@@ -368,6 +368,29 @@ TEST_CASE("a damaged row is named, the others are printed, and the exit code tel
   CHECK(run_tool({"status", dir / "s"}).code == 0);
 }
 
+TEST_CASE("a value that is lost is told, and hides neither its item nor the others") {
+  const temp_dir dir;
+  const auto blow =
+      pawl::workflow<"blow">(pawl::pure<"up">([](const std::uint32_t& size) { return std::string(size, 'x'); }));
+  {
+    pawl::engine engine(dir / "s", quiet());
+    static_cast<void>(engine.run(blow, std::vector<std::uint32_t>{3, 5'000'000}));
+  }
+  CHECK(run_tool({"export", dir / "s", "--json"}).code == 0);
+  for (const auto& blob : std::filesystem::directory_iterator(dir / "s" / "blobs")) std::filesystem::remove(blob);
+  const said shown = run_tool({"show", dir / "s", "5000000", "--json"});
+  CHECK(shown.code == 4);
+  CHECK(json::parse(shown.out).at("result").at("value").is_null());
+  CHECK(json::parse(shown.out).at("result").contains("problem"));
+  const said exported = run_tool({"export", dir / "s", "--json"});
+  CHECK(exported.code == 4);
+  const json items = json::parse(exported.out);
+  REQUIRE(items.size() == 2);
+  CHECK(items[0].at("result") == "xxx");
+  CHECK(items[1].at("result").is_null());
+  CHECK(items[1].contains("result_problem"));
+}
+
 TEST_CASE("help has an example for every command, and codes for every end") {
   const said help = run_tool({"--help"});
   CHECK(help.code == 0);

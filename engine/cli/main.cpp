@@ -11,8 +11,10 @@
 
 #include <csignal>
 #include <exception>
+#include <functional>
 #include <new>
 #include <string>
+#include <vector>
 
 #ifndef PAWL_VERSION
 #define PAWL_VERSION "unknown"
@@ -60,7 +62,10 @@ int print(const std::string& text) {
 int after_parsing(const CLI::App& tool, const CLI::ParseError& stop) {
   if (dynamic_cast<const CLI::CallForVersion*>(&stop) != nullptr) return print(stop.what());
   if (stop.get_exit_code() == 0) return print(tool.help());
-  complain(std::string(stop.what()) + "; `pawl --help` and `pawl COMMAND --help` say what there is");
+  const std::vector<std::string> unknown = tool.remaining();
+  const bool no_command = tool.get_subcommands().empty() && !unknown.empty();
+  complain((no_command ? "there is no command '" + unknown.front() + "'" : std::string(stop.what())) +
+           "; `pawl --help` and `pawl COMMAND --help` say what there is");
   return exit_usage;
 }
 

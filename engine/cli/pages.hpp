@@ -13,6 +13,13 @@ namespace pawl::cli {
 
 inline constexpr std::size_t no_limit = 0;
 
+// Some value of the item cannot be read.
+[[nodiscard]] inline bool has_damaged_value(const item_view& item) {
+  const auto bad = [](const value_view& one) { return one.damaged; };
+  return (item.input && item.input->damaged) || (item.result && item.result->damaged) ||
+         std::any_of(item.kept.begin(), item.kept.end(), bad);
+}
+
 // Calls `each` with every page of what the query chooses, `limit` items in all, and gives where the last one
 // ended. Damaged items are named on standard error.
 template <class Each>
@@ -26,6 +33,7 @@ std::string for_each_page(const state_view& state, item_query query, std::size_t
       complain("damaged item " + std::to_string(one.id) + " of workflow '" + one.workflow + "': " + one.sentence);
       damaged = true;
     }
+    damaged = damaged || std::any_of(page.items.begin(), page.items.end(), has_damaged_value);
     each(page);
     query.after = page.next;
     if (limit != no_limit) left -= std::min(left, page.items.size() + page.damaged.size());

@@ -3,6 +3,7 @@
 #include "cli/json.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "cli/pages.hpp"
 #include "cli/text.hpp"
 #include "tell/units.hpp"
 
@@ -155,7 +156,7 @@ int show(const arguments& given) {
   else
     out << as_text(item, out.colours());
   out.finish();
-  return exit_ok;
+  return has_damaged_value(item) ? exit_damaged : exit_ok;
 }
 
 }  // namespace

@@ -75,6 +75,7 @@ void show_json(const value_source& from, held_payload& payload, value_view& into
   const std::optional<schema> described = from.schemas.find(payload.what.schema_hash, from.view);
   if (!described) {
     into.problem = "its schema is not stored";
+    into.damaged = true;
     return;
   }
   into.schema = described->to_string();
@@ -97,6 +98,7 @@ value_view show_value(const value_source& from, std::string step, held_payload p
     // A damaged value is told and does not hide the rest of its item.
     shown.json.clear();
     shown.problem = failure.what();
+    shown.damaged = failure.code() != errc::too_large;
   }
   return shown;
 }

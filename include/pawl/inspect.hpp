@@ -79,6 +79,7 @@ struct value_view {
   std::string schema;      ///< its one line of text (schema.hpp); empty where it is not stored
   std::string json;        ///< on one line, as schema::to_json gives it; empty where there is a problem
   std::string problem;     ///< why there is no JSON: longer than asked for, damaged, ...; else empty
+  bool damaged = false;    ///< the problem is that what is stored cannot be read
 };
 
 /// What is recorded of one item.
