@@ -1,5 +1,7 @@
 #include "record/key.hpp"
 
+#include "record/utf8.hpp"
+
 #include <pawl/error.hpp>
 
 #include <array>
@@ -52,14 +54,24 @@ std::string printable(std::string_view bytes) {
   static constexpr char hex[] = "0123456789abcdef";
   std::string text;
   text.reserve(bytes.size());
-  for (const char byte : bytes) {
+  const auto escape = [&](char byte) {
     const auto code = static_cast<unsigned char>(byte);
-    if (byte == '\n') text += "\\n";
-    else if (byte == '\t') text += "\\t";
-    else if (byte == '\r') text += "\\r";
-    else if (byte == '\\') text += "\\\\";
-    else if (code < 0x20 || code == 0x7f) (((text += "\\x") += hex[code >> 4]) += hex[code & 15]);
-    else text += byte;
+    ((text += "\\x") += hex[code >> 4]) += hex[code & 15];
+  };
+  while (!bytes.empty()) {
+    const char first = bytes[0];
+    const std::size_t length = utf8_length(bytes);
+    // U+0080 to U+009F, two bytes beginning with c2, are control characters to some terminals.
+    const bool control = static_cast<unsigned char>(first) < 0x20 || first == 0x7f ||
+                         (length == 2 && first == '\xc2' && static_cast<unsigned char>(bytes[1]) < 0xa0);
+    if (first == '\n') text += "\\n";
+    else if (first == '\t') text += "\\t";
+    else if (first == '\r') text += "\\r";
+    else if (first == '\\') text += "\\\\";
+    else if (length == 0 || control)
+      for (const char byte : bytes.substr(0, length == 0 ? 1 : length)) escape(byte);
+    else text.append(bytes.substr(0, length));
+    bytes.remove_prefix(length == 0 ? 1 : length);
   }
   return text;
 }

@@ -41,7 +41,8 @@ struct key_parts {
 // Throws pawl::error(damaged) where the bytes are no typed key.
 [[nodiscard]] key_parts split_key(std::string_view typed_key);
 
-// For people: numbers in decimal, text with everything unprintable escaped as \xNN, \n, \t, \\.
+// For people: numbers in decimal, text with control characters and bytes that are not UTF-8 escaped as
+// \xNN, \n, \t, \r, and a backslash as two.
 [[nodiscard]] std::string printable_key(std::string_view typed_key);
 // The same escapes for any text that goes to a terminal or a log.
 [[nodiscard]] std::string printable(std::string_view bytes);

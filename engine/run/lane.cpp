@@ -50,8 +50,7 @@ void lane::begin(const checkpoint_header& header, std::string_view text) {
   this->header().text_size = static_cast<std::uint32_t>(text.size());
   payload_at_ = record_at_ + sizeof header + text.size();
   writer_.spilled = false;
-  // The last 8 bytes of a chunk are kept free for a record's padding.
-  writer_.place(tail_->bytes.get() + payload_at_, tail_->bytes.get() + tail_->capacity - 8);
+  place_writer(payload_at_);
 }
 
 checkpoint_header& lane::header() noexcept {
@@ -97,8 +96,15 @@ void lane::writer::make_room(std::size_t size) {
     throw error(errc::too_large,
                 "codec: a value encodes to more than 1 GiB, the largest that pawl stores; keep it in a file of your own "
                 "and let the step return its name");
-  if (spilled || so_far + size > owner.large_threshold_) owner.spill(size);
+  if (spilled || so_far + size > owner.payload_limit()) owner.spill(size);
   else owner.move_record_to_fresh_chunk();
+}
+
+// The writer goes on at `at` in the current chunk, up to its end (whose last 8 bytes are kept free for a record's
+// padding) or to where the value becomes a large one, whichever comes first.
+void lane::place_writer(std::size_t at) noexcept {
+  const std::size_t end = std::min(tail_->capacity - 8, payload_at_ + payload_limit());
+  writer_.place(tail_->bytes.get() + at, tail_->bytes.get() + end);
 }
 
 // The open record does not fit into what is left of the chunk: what is written of it moves on.
@@ -110,7 +116,7 @@ void lane::move_record_to_fresh_chunk() {
   tail_ = next;
   payload_at_ -= record_at_;
   record_at_ = 0;
-  writer_.place(next->bytes.get() + used, next->bytes.get() + next->capacity - 8);
+  place_writer(used);
 }
 
 // The value is a large one: what is written of it moves to a buffer of its own.

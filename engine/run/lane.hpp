@@ -102,7 +102,10 @@ private:
   [[nodiscard]] chunk* fresh_chunk();
   void recycle(chunk* old) noexcept;
   void move_record_to_fresh_chunk();
+  void place_writer(std::size_t at) noexcept;
   void spill(std::size_t more);
+  // The longest payload that lies in the lane: a value of large_threshold bytes behind its schema hash.
+  [[nodiscard]] std::size_t payload_limit() const noexcept { return large_threshold_ + sizeof(std::uint64_t); }
 
   const std::size_t large_threshold_;
   const std::size_t chunk_size_;
