@@ -1,6 +1,8 @@
 // JSON as text: numbers, strings, hex, and a bound on the whole. Knows no schema.
 #pragma once
 
+#include "record/utf8.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -33,9 +35,5 @@ private:
   std::string text_;
   std::size_t size_max_;
 };
-
-// The length of the UTF-8 sequence at the front of `bytes` (1 to 4), or 0 where there is none:
-// overlong forms, surrogates and what lies above U+10FFFF are none.
-[[nodiscard]] std::size_t utf8_length(std::string_view bytes) noexcept;
 
 }  // namespace pawl::core
