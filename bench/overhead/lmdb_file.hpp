@@ -4,6 +4,7 @@
 #include <lmdb.h>
 
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
@@ -53,8 +54,11 @@ struct lmdb_file {
     check_lmdb(mdb_cursor_open(txn, rows, &cursor), "open a cursor");
     MDB_val key{};
     MDB_val value{};
-    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == MDB_SUCCESS)
-      each(*static_cast<const std::uint64_t*>(key.mv_data), value);
+    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == MDB_SUCCESS) {
+      std::uint64_t number = 0;
+      std::memcpy(&number, key.mv_data, sizeof number);  // LMDB aligns to 2 bytes only
+      each(number, value);
+    }
     mdb_cursor_close(cursor);
     mdb_txn_abort(txn);
   }
