@@ -207,6 +207,28 @@ TEST_CASE("a large value's file lives as long as a row names it or a snapshot se
   }
 }
 
+TEST_CASE("a large value that is superseded in the batch that brings it leaves no file behind") {
+  temporary_directory where;
+  const auto store = open_lmdb(where.path() / "x.pawl");
+  open_small(*store);
+  const std::string value(300'000, 'v');
+  const std::size_t descriptors = files_in("/proc/self/fd");
+  for (std::uint64_t item = 0; item < 10; ++item) {
+    const auto named = store->store_large(1, std::as_bytes(std::span{value}));
+    commit(*store,
+           checkpoint_group()
+               .admitted({.item = item, .text = small_key(item)})
+               .completed({.item = item, .sequence = 2, .payload = payload_of(named), .flags = checkpoint_flag::large})
+               .completed({.item = item,
+                           .sequence = 3,
+                           .step = 1,
+                           .payload = payload_of(1, "small"),
+                           .flags = checkpoint_flag::last}));
+  }
+  CHECK(files_in(where.path() / "x.pawl" / "blobs") == 0);
+  CHECK(files_in("/proc/self/fd") == descriptors);
+}
+
 TEST_CASE("a checkpoint that names a file which nobody stored is refused") {
   temporary_directory where;
   const auto store = open_lmdb(where.path() / "x.pawl");

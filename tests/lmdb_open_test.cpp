@@ -159,6 +159,13 @@ TEST_CASE("what is no state is refused, each with its sentence") {
     CHECK(code_of_opening(here.state, sentence) == errc::not_a_state);
     CHECK_THAT(sentence, Contains("not a plain file"));
   }
+  SECTION("blobs that is a link") {
+    { const auto store = open_lmdb(here.state); }
+    std::filesystem::remove(here.state / "blobs");
+    std::filesystem::create_directory_symlink(here.where.path(), here.state / "blobs");
+    CHECK(code_of_opening(here.state, sentence) == errc::not_a_state);
+    CHECK_THAT(sentence, Contains("blobs is not a plain directory"));
+  }
   SECTION("another program's LMDB") {
     std::filesystem::create_directory(here.state);
     MDB_env* env = nullptr;

@@ -99,6 +99,20 @@ void blob_store::forget(std::span<const blob_name> names) {
     if (name.epoch == epoch_) pending_.erase(name.number);
 }
 
+void blob_store::discard(std::span<const blob_name> names) noexcept {
+  for (const blob_name name : names) {
+    if (name.epoch != epoch_) continue;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (pending_.erase(name.number) == 0) continue;
+    }
+    try {
+      remove(name);
+    } catch (const error&) {  // left to the next opening
+    }
+  }
+}
+
 void blob_store::remove_dropped(const environment& env) noexcept {
   if (dropped_.empty()) return;
   try {

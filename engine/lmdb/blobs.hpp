@@ -50,6 +50,8 @@ public:
   std::size_t make_durable(std::span<const blob_name> names);
   // These are named by a durable commit from now on.
   void forget(std::span<const blob_name> names);
+  // No row came to name these: a later checkpoint of the same batch replaced them.
+  void discard(std::span<const blob_name> names) noexcept;
   // To be removed once no snapshot is older than `commit`.
   void drop_after(std::uint64_t commit, blob_name name) { dropped_.push_back({commit, name}); }
   // Removes what can be removed now. Failures are left to the next opening.

@@ -37,6 +37,7 @@ constexpr std::uint64_t reach_step = 1u << 20;
 constexpr std::size_t map_size_min = std::size_t{1} << 30;
 constexpr auto opening_patience = 5s;
 constexpr auto opening_pause = 2ms;
+constexpr auto readers_check_interval = 10s;
 
 // LMDB's opening and closing race with those of other processes (rule 15): one at a time, as long as
 // nobody hangs in it.
@@ -155,8 +156,7 @@ void environment::open(access_mode mode, std::size_t map_size) {
   if (mode == access_mode::write) {
     // What a killed predecessor committed may be visible and not yet on the disk (rule 5).
     check(::mdb_env_sync(env_, 1), "flush what an earlier process wrote");
-    int dead = 0;
-    check(::mdb_reader_check(env_, &dead), "clear the readers that have died");
+    clear_dead_readers();
   }
 }
 
@@ -195,6 +195,15 @@ void environment::reach_over(std::uint64_t pages) {
   const std::uint64_t size = (wanted + reach_step - 1) / reach_step * reach_step;
   if (::ftruncate(fd, static_cast<off_t>(size)) != 0) throw_file_error(errno, "lengthen", state_ / "data.mdb");
   reach_ = size;
+}
+
+void environment::clear_dead_readers() noexcept {
+  const auto now = std::chrono::steady_clock::now();
+  if (readers_checked_ && now - *readers_checked_ < readers_check_interval) return;
+  readers_checked_ = now;
+  int dead = 0;
+  // A failure costs room, not data: the slots are cleared the next time.
+  static_cast<void>(::mdb_reader_check(env_, &dead));
 }
 
 std::uint64_t environment::oldest_reader() const {

@@ -11,9 +11,11 @@
 
 #include <lmdb.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,6 +73,9 @@ public:
   // Before a commit: LMDB may count pages at the end that it never wrote, and a file that is shorter
   // than its last page is taken for one that was cut off.
   void reach_over(std::uint64_t pages);
+  // A reader that was killed holds its snapshot until its slot is cleared (rule 17). Does something only
+  // every few seconds.
+  void clear_dead_readers() noexcept;
   // The oldest snapshot that some process still reads; no_reader where there is none.
   [[nodiscard]] std::uint64_t oldest_reader() const;
 
@@ -83,6 +88,7 @@ private:
   std::filesystem::path state_;
   owner_lock lock_;
   std::uint64_t process_;
+  std::optional<std::chrono::steady_clock::time_point> readers_checked_;
   std::uint64_t reach_ = 0;  // the size of data.mdb that is known to be there
   MDB_env* env_ = nullptr;
   sub_databases in_;

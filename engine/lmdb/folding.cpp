@@ -22,6 +22,13 @@ constexpr std::uint64_t near_enough = 4;      // ids this close share a page
 
 bool listed(item_state state) noexcept { return state == item_state::failed || state == item_state::skipped; }
 
+// Precondition: fold has taken it in, so its payload is a large_object.
+blob_name blob_of(const checkpoint& one) noexcept {
+  large_object named;
+  std::memcpy(&named, one.payload.data(), sizeof named);
+  return {named.epoch, named.number};
+}
+
 }  // namespace
 
 folding::folding(environment& env, blob_store& blobs, std::size_t pages_max)
@@ -35,7 +42,7 @@ std::size_t folding::fold_some(const batch& checkpoints, std::size_t place, fold
     fold_run(txn, checkpoints, run);
     place = run.last;
   }
-  write_index(txn);
+  new_keys_.write(txn);
   tally_.write(txn);
   finish(txn, totals);
   return place;
@@ -46,6 +53,7 @@ void folding::begin(write_transaction& txn) {
   new_keys_.clear();
   named_.clear();
   unnamed_.clear();
+  unused_.clear();
   previous_ = 0;
   pages_ = 0;
   bytes_ = 0;
@@ -100,7 +108,18 @@ bool folding::load_row(write_transaction& txn, item_address address) {
 
 bool folding::fold_checkpoints(const batch& checkpoints, const batch::run& run) {
   bool changed = false;
-  for (std::size_t place = run.first; place < run.last; ++place) changed |= fold(row_, checkpoints.at(place));
+  const std::size_t unused_before = unused_.size();
+  for (std::size_t place = run.first; place < run.last; ++place) {
+    const checkpoint next = checkpoints.at(place);
+    if (!fold(row_, next)) continue;
+    changed = true;
+    if ((next.header->flags & checkpoint_flag::large) != 0) unused_.push_back(blob_of(next));
+  }
+  for (const row_value& one : row_.values)
+    if (one.place == value_place::file && unused_.size() != unused_before)
+      unused_.erase(std::remove(unused_.begin() + static_cast<std::ptrdiff_t>(unused_before), unused_.end(),
+                                blob_name{one.epoch, one.file_number}),
+                    unused_.end());
   return changed;
 }
 
@@ -203,66 +222,11 @@ void folding::count_pages(item_address address, std::size_t row_size) {
 
 // Keys that come in ascending order share the pages of the index; others may each need one.
 void folding::take_new_key(item_address address) {
-  const new_key fresh{workflow_of_address(address), item_of_address(address), row_.key};
-  if (!new_keys_.empty() && new_keys_.back() < fresh)
-    bytes_ += 2 * (std::min(fresh.key.size(), index_key_size_max) + 24);
+  const bool ascending = new_keys_.add({workflow_of_address(address), item_of_address(address), row_.key});
+  if (ascending)
+    bytes_ += 2 * (std::min(row_.key.size(), index_key_size_max) + 24);
   else
     ++pages_;
-  new_keys_.push_back(fresh);
-}
-
-void folding::write_index(write_transaction& txn) {
-  if (new_keys_.empty()) return;
-  if (!std::is_sorted(new_keys_.begin(), new_keys_.end())) std::sort(new_keys_.begin(), new_keys_.end());
-  MDB_cursor* cursor = nullptr;
-  env_.check(::mdb_cursor_open(txn.handle(), env_.in().index, &cursor), "write");
-  bool at_end = false;
-  for (const new_key& fresh : new_keys_) write_key(txn, cursor, fresh, at_end);
-}
-
-// `at_end`: what was written last is the last key of all, so that ascending keys are appended and
-// leave full pages behind.
-void folding::write_key(write_transaction& txn, MDB_cursor* cursor, const new_key& fresh, bool& at_end) {
-  lmdb_key name;
-  const bool exact = make_index_key(env_.uuid(), fresh.workflow, fresh.key, name);
-  MDB_val key = to_lmdb(name.bytes());
-  make_index_entry(name.bytes(), std::as_bytes(std::span{&fresh.item, 1}), entry_);
-  MDB_val value = to_lmdb(entry_);
-  if (!at_end) {
-    MDB_val last{};
-    MDB_val ignored{};
-    const int status = ::mdb_cursor_get(cursor, &last, &ignored, MDB_LAST);
-    at_end = status == MDB_NOTFOUND || (status == 0 && ::mdb_cmp(txn.handle(), env_.in().index, &key, &last) > 0);
-  }
-  if (at_end) {
-    const int status = ::mdb_cursor_put(cursor, &key, &value, MDB_APPEND);
-    if (status == 0) return;
-    if (status != MDB_KEYEXIST) env_.check(status, "write");
-    at_end = false;
-  }
-  const int status = ::mdb_cursor_put(cursor, &key, &value, MDB_NOOVERWRITE);
-  if (status == 0) return;
-  if (status != MDB_KEYEXIST) env_.check(status, "write");
-  if (exact)
-    throw error(errc::damaged, "lmdb: a key was admitted twice (item " + std::to_string(fresh.item) + " of workflow " +
-                                   std::to_string(fresh.workflow) + " in " + env_.state().string() +
-                                   "); nothing was recorded of it; run `pawl verify` on it and report this");
-  add_hashed_key(txn, cursor, name.bytes(), fresh);
-}
-
-// Keys with the same hash share an entry; their rows tell them apart.
-void folding::add_hashed_key(write_transaction& txn, MDB_cursor* cursor, std::span<const std::byte> name,
-                             const new_key& fresh) {
-  MDB_val key = to_lmdb(name);
-  MDB_val value{};
-  env_.check(::mdb_cursor_get(cursor, &key, &value, MDB_SET), "read");
-  const auto old = ids_of_index_entry(name, txn.view(value));
-  ids_.assign(old.begin(), old.end());
-  const auto id = std::as_bytes(std::span{&fresh.item, 1});
-  ids_.insert(ids_.end(), id.begin(), id.end());
-  make_index_entry(name, ids_, entry_);
-  value = to_lmdb(entry_);
-  env_.check(::mdb_cursor_put(cursor, &key, &value, MDB_CURRENT), "write");
 }
 
 void folding::finish(write_transaction& txn, folding_totals& totals) {
@@ -273,8 +237,10 @@ void folding::finish(write_transaction& txn, folding_totals& totals) {
   ++totals.commits;
   totals.flushes += 2;  // LMDB flushes the pages and then the meta page
   blobs_.forget(named_);
+  blobs_.discard(unused_);
   for (const blob_name name : unnamed_) blobs_.drop_after(number, name);
   blobs_.remove_dropped(env_);
+  env_.clear_dead_readers();
 }
 
 // A full disk reaches us as EIO, because LMDB finds its write too short (rule 8): ask the file system.

@@ -8,13 +8,13 @@
 #pragma once
 
 #include "lmdb/blobs.hpp"
+#include "lmdb/new_keys.hpp"
 #include "lmdb/tally.hpp"
 #include "lmdb/transaction.hpp"
 #include "store/batch.hpp"
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 namespace pawl::core {
@@ -35,14 +35,6 @@ public:
   [[nodiscard]] std::size_t fold_some(const batch& checkpoints, std::size_t place, folding_totals& totals);
 
 private:
-  struct new_key {
-    workflow_id workflow;
-    item_id item;
-    std::string_view key;
-    friend bool operator<(const new_key& a, const new_key& b) noexcept {
-      return a.workflow != b.workflow ? a.workflow < b.workflow : a.key < b.key;
-    }
-  };
   struct outside_value {  // a value of the row as it was, in chunks or in a file
     row_value value;
     bool dropped;
@@ -58,10 +50,6 @@ private:
   std::span<const std::byte> place_row(write_transaction& txn, item_address address);
   void store_row(write_transaction& txn, item_address address, std::span<const std::byte> bytes);
   void mark_state(write_transaction& txn, item_address address, const counted_row& before);
-  void write_index(write_transaction& txn);
-  void write_key(write_transaction& txn, MDB_cursor* cursor, const new_key& fresh, bool& at_end);
-  void add_hashed_key(write_transaction& txn, MDB_cursor* cursor, std::span<const std::byte> name,
-                      const new_key& fresh);
   void finish(write_transaction& txn, folding_totals& totals);
   [[noreturn]] void throw_commit_failed(int status) const;
   void count_pages(item_address address, std::size_t row_size);
@@ -77,9 +65,10 @@ private:
   item_address previous_ = 0;
   std::uint64_t pages_ = 0;  // an upper estimate of what is dirty
   std::uint64_t bytes_ = 0;  // towards the next page
-  std::vector<new_key> new_keys_;
+  new_keys new_keys_;
   std::vector<blob_name> named_;    // files named by rows written now
   std::vector<blob_name> unnamed_;  // and those no longer named
+  std::vector<blob_name> unused_;   // files of checkpoints that were superseded in the same batch
   tally tally_;
 
   // Of one item.
@@ -89,8 +78,6 @@ private:
   std::vector<std::byte> old_bytes_;
   std::vector<std::byte> new_bytes_;
   std::vector<outside_value> outside_;
-  std::vector<std::byte> ids_;
-  std::vector<std::byte> entry_;  // of the index
 };
 
 }  // namespace pawl::core

@@ -176,6 +176,9 @@ void check_data_file(const std::filesystem::path& state) {
   check_plain(path);
   struct stat status {};
   if (::lstat((state / "lock.mdb").c_str(), &status) == 0) check_plain(state / "lock.mdb");
+  if (::lstat((state / "blobs").c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
+    throw error(errc::not_a_state,
+                "lmdb: " + (state / "blobs").string() + " is not a plain directory; use another state directory");
   const auto data = machine_files().open(path);
   if (data->size() < 2 * sizeof(meta_page)) throw_cut_off(path, data->size(), 2 * sizeof(meta_page));
   const meta_page first = read_meta(*data, 0, path);
