@@ -26,6 +26,10 @@ while [ $# -gt 0 ]; do
     *) echo "error: $1 is no option of the benches; see the head of bench/run.sh" >&2; exit 2 ;;
   esac
 done
+load=$(cut -d' ' -f1 /proc/loadavg)
+if awk -v load="$load" 'BEGIN { exit !(load > 0.5) }'; then
+  echo "warning: the machine is busy (load $load); on a virtual one a flush may then take ten times as long" >&2
+fi
 steps=3
 bytes=100
 threads=64
@@ -92,6 +96,10 @@ sh "$here/compile_time.sh" --json $quick | tee "$runs.compile"
 
 # ---- the machine ----
 version() { pkg-config --modversion "$1" 2>/dev/null || echo unknown; }
+journal=
+if [ "$(df --output=fstype "$results" | tail -n 1)" = ext4 ] && [ -d /proc/fs/jbd2 ] && [ -z "$(ls /proc/fs/jbd2)" ]; then
+  journal=' without a journal'
+fi
 device=$(df --output=source "$results" | tail -n 1 | sed 's|.*/||')
 case $device in
   vd*) disk_kind='a virtio disk' ;;
@@ -101,7 +109,7 @@ case $device in
 esac
 cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 machine="$(nproc) cores ($cpu), $(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), \
-$(df --output=fstype "$results" | tail -n 1) on $disk_kind, Linux $(uname -r | cut -d- -f1)"
+$(df --output=fstype "$results" | tail -n 1)$journal on $disk_kind, Linux $(uname -r | cut -d- -f1), load $load when it began"
 versions="LMDB $(version lmdb), SQLite $(version sqlite3), compiled by $(c++ --version | head -n 1)"
 
 # ---- results ----
