@@ -95,11 +95,30 @@ bool read_times(byte_reader& in, row& into) {
   return true;
 }
 
+bool unfinished(item_state state) noexcept { return state == item_state::pending || state == item_state::in_progress; }
+
+// What follows the times of a row: zeros up to the next multiple, where the item is unfinished.
+bool only_slack(byte_reader& in, item_state state) {
+  if (in.remaining() == 0) return true;
+  if (!unfinished(state) || in.remaining() >= slack_multiple) return false;
+  const auto slack = in.take(in.remaining());
+  return std::all_of(slack.begin(), slack.end(), [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+// Rows that are rewritten step by step keep one length, so that LMDB overwrites them in place instead of
+// splitting the full pages that appending left.
+void write_slack(byte_writer& out, const std::byte* begin, item_state state) {
+  static constexpr std::byte zeros[slack_multiple]{};
+  const auto size = static_cast<std::size_t>(out.cursor() - begin);
+  if (unfinished(state) && size <= slack_size_max)
+    out.bytes(zeros, (slack_multiple - size % slack_multiple) % slack_multiple);
+}
+
 std::size_t size_bound(const row& from) noexcept {
   std::size_t size = row_fixed_size + from.key.size() + from.error.size() + 7 * varint_size_max;
   for (const row_value& one : from.values)
     size += one.bytes.size() + 4 * varint_size_max + sizeof(std::uint64_t) + sizeof(std::uint32_t);
-  return size + from.times.size() * 3 * varint_size_max;
+  return size + from.times.size() * 3 * varint_size_max + slack_multiple;
 }
 
 void write_value(byte_writer& out, const row_value& one) noexcept {
@@ -173,7 +192,7 @@ void read_row(std::span<const std::byte> bytes, item_address address, row_part p
     into.delay_ns = in.varint();
     into.error = in.text(in.varint());
   }
-  if (!read_values(in, into) || !read_times(in, into) || in.failed() || in.remaining() != 0)
+  if (!read_values(in, into) || !read_times(in, into) || in.failed() || !only_slack(in, into.state))
     throw_damaged(address, "contradicts itself");
 }
 
@@ -211,6 +230,7 @@ std::span<const std::byte> write_row(const row& from, item_address address, std:
   out.varint(from.values.size());
   for (const row_value& one : from.values) write_value(out, one);
   write_times(out, from);
+  write_slack(out, room.data(), from.state);
   const std::span<const std::byte> bytes{room.data(), static_cast<std::size_t>(out.cursor() - room.data())};
   byte_writer(room.data()).fixed(checksum(bytes, address));
   return bytes;

@@ -27,6 +27,8 @@
 //         varint zigzag(previous ended - ended), where `previous` starts as `updated`
 //         varint (took ns << 1 | (attempts != 1)); then, where that bit is set, varint attempts
 //
+//       while the item is pending or in progress and the row is short: zeros to a multiple of 64 bytes
+//
 // A done item of three steps with a key of 20 bytes and no kept result takes
 // some 80 bytes. The item's address is workflow << 48 | item; that it is part of
 // the checksum makes a row in another's place a damaged one.
@@ -50,6 +52,8 @@ namespace pawl::core {
 inline constexpr std::size_t row_fixed_size = 32;
 inline constexpr std::uint8_t row_format = 1;
 inline constexpr unsigned item_bits = 48;
+inline constexpr std::size_t slack_multiple = 64;   // of the size of a row that is still rewritten step by step
+inline constexpr std::size_t slack_size_max = 960;  // longer rows have none
 
 using item_address = std::uint64_t;
 [[nodiscard]] constexpr item_address address_of(workflow_id workflow, item_id item) noexcept {
