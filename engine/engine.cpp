@@ -102,8 +102,9 @@ struct engine::impl {
   const std::unique_ptr<core::backend> store;
   core::checkpoint_log log;
 
-  std::mutex mutex;  // the three below
-  std::condition_variable run_ended;
+  // The three below. Recursive, because a stop calls the stop callbacks of steps, and one may call stop().
+  std::recursive_mutex mutex;
+  std::condition_variable_any run_ended;
   std::vector<std::string> running;
   std::vector<core::run_state*> runs;
   bool closing = false;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <unistd.h>
 
 namespace pawl::core {
@@ -64,12 +65,16 @@ plan make_plan(backend& store, const detail::chain& chain, const run_options& op
     return true;
   });
   for (const auto& [step, items] : again)
-    made.done_again.push_back("step " + std::to_string(step + 1) + " '" + chain.steps[step].name + "' and what follows for " +
-                              grouped(items) + " items");
+    made.done_again.push_back(step < chain.steps.size()
+                                  ? "step " + std::to_string(step + 1) + " '" + chain.steps[step].name +
+                                        "' and what follows for " + grouped(items) + " items"
+                                  : "nothing for " + grouped(items) + " items, which are done with what they have");
   return made;
 }
 
 void leave_plan(const std::filesystem::path& state, const plan& made) {
+  static std::mutex one_at_a_time;  // of this process; no other one writes to the state
+  const std::scoped_lock lock(one_at_a_time);
   const std::string own = "{\"workflow\":" + json_string(made.workflow) + ",";
   std::string text;
   std::ifstream old(state / plan_file);

@@ -20,12 +20,12 @@ std::optional<workflow_id> id_of(snapshot& view, std::string_view workflow) {
 }
 
 void decode_value(const detail::value_type& type, void* storage, std::span<const std::byte> bytes,
-                  std::uint64_t schema_hash, schema_cache& schemas, snapshot& view, std::string_view typed_key) {
+                  std::uint64_t schema_hash, schema_cache& schemas, snapshot& view, std::string_view key) {
   decoder in(bytes);
   try {
     type.decode(storage, in, schemas.find(schema_hash, type, view));
   } catch (const error& failure) {
-    throw error(failure.code(), "result: item '" + printable_key(typed_key) + "': " + failure.what());
+    throw error(failure.code(), "result: item '" + printable(key) + "': " + failure.what());
   }
 }
 
@@ -46,7 +46,7 @@ bool read_result(backend& store, std::string_view workflow, const std::string& t
   std::vector<std::byte> bytes;
   view->fetch(*id, item, item.result, bytes);
   schema_cache schemas;
-  decode_value(type, storage, bytes, item.result.schema_hash, schemas, *view, typed_key);
+  decode_value(type, storage, bytes, item.result.schema_hash, schemas, *view, plain_key(typed_key));
   return true;
 }
 
@@ -69,6 +69,7 @@ void result_reader::read_some() {
     ended_ = ++seen < 64 * items_at_once && read_.size() < items_at_once && bytes < bytes_at_once;
     return ended_;
   });
+  view_->release();
 }
 
 bool result_reader::next(std::string& key, const detail::value_type& type, void* storage) {
@@ -76,8 +77,9 @@ bool result_reader::next(std::string& key, const detail::value_type& type, void*
   if (read_.empty()) return false;
   const found one = std::move(read_.front());
   read_.pop_front();
-  decode_value(type, storage, one.bytes, one.schema_hash, schemas_, *view_, key);
   key = one.key;
+  if (one.schema_hash != type.describe().hash()) view_->refresh();
+  decode_value(type, storage, one.bytes, one.schema_hash, schemas_, *view_, one.key);
   return true;
 }
 

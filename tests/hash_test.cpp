@@ -36,12 +36,12 @@ TEST_CASE("idempotency keys differ in every part that they are made of, and in n
   const hash_key a = counting_key();
   hash_key b = a;
   b[0] = std::byte{99};
-  const std::set<std::string> keys{idempotency_key(a, "w", "k", "s", 0),  idempotency_key(b, "w", "k", "s", 0),
-                                   idempotency_key(a, "v", "k", "s", 0),  idempotency_key(a, "w", "l", "s", 0),
-                                   idempotency_key(a, "w", "k", "t", 0),  idempotency_key(a, "w", "k", "s", 1),
-                                   idempotency_key(a, "wk", "", "s", 0),  idempotency_key(a, "", "wk", "s", 0),
-                                   idempotency_key(a, "w", "ks", "", 0)};
-  CHECK(keys.size() == 9);
-  CHECK(idempotency_key(a, "w", "k", "s", 7) == idempotency_key(a, "w", "k", "s", 7));
-  CHECK(idempotency_key(a, "w", "k", "s", 7).size() == 32);
+  const std::set<std::string> keys{idempotency_key(a, "w", "k", "s", 0, 5),  idempotency_key(b, "w", "k", "s", 0, 5),
+                                   idempotency_key(a, "v", "k", "s", 0, 5),  idempotency_key(a, "w", "l", "s", 0, 5),
+                                   idempotency_key(a, "w", "k", "t", 0, 5),  idempotency_key(a, "w", "k", "s", 1, 5),
+                                   idempotency_key(a, "wk", "", "s", 0, 5),  idempotency_key(a, "", "wk", "s", 0, 5),
+                                   idempotency_key(a, "w", "ks", "", 0, 5), idempotency_key(a, "w", "k", "s", 0, 6)};
+  CHECK(keys.size() == 10);
+  CHECK(idempotency_key(a, "w", "k", "s", 7, 5) == idempotency_key(a, "w", "k", "s", 7, 5));
+  CHECK(idempotency_key(a, "w", "k", "s", 7, 5).size() == 32);
 }

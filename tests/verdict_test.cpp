@@ -101,7 +101,7 @@ TEST_CASE("done items stay done when the chain changes, unless a rerun is asked 
   const story longer({effect("read")}, {effect("read"), effect("publish")});
   CHECK(longer.decide(at(1, item_state::done)).kind == verdict_kind::stay);
   const verdict said = longer.decide(at(1, item_state::done), true);
-  CHECK(said.kind == verdict_kind::redo_pure);  // no recorded effect is repeated: only the new step is to be done
+  CHECK(said.kind == verdict_kind::go_on);  // nothing is done again: only the new step is to be done
   CHECK(said.step == 1);
 }
 
@@ -162,6 +162,10 @@ TEST_CASE("a difference is told in words") {
   CHECK(text(effect("a"), other) == "step 1 'a': the schema of its result changed");
   CHECK(compare_chains({0, 0, false, {effect("a")}}, {1, 0, false, {effect("a"), effect("b")}}).text ==
         "step 2 'b' was added");
+  CHECK(compare_chains({0, 0, false, {effect("a"), effect("b")}}, {1, 0, false, {effect("a"), effect("x"), effect("b")}}).text ==
+        "step 2 'x' was put before 'b'");
+  CHECK(compare_chains({0, 0, false, {effect("a"), effect("b")}}, {1, 0, false, {effect("b")}}).text ==
+        "step 1 'a' was removed");
   CHECK(compare_chains({0, 0, false, {effect("a"), effect("b")}}, {1, 0, false, {effect("a")}}).text ==
         "step 2 'b' was removed");
 }

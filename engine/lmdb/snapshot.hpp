@@ -19,6 +19,7 @@ public:
   lmdb_snapshot(std::shared_ptr<const environment> env, std::shared_ptr<const blob_store> blobs);
 
   void refresh() override;
+  void release() override { txn_.reset(); }
   bool find(workflow_id workflow, std::string_view key, stored_item& into, bool whole) override;
   bool load(workflow_id workflow, item_id item, stored_item& into) override;
   void scan(workflow_id workflow, item_id from, const item_state* state,

@@ -68,6 +68,10 @@ read_transaction::~read_transaction() {
   if (env_.is_own_process()) ::mdb_txn_abort(txn_);  // in a fork's child it would free the parent's slot
 }
 
+void read_transaction::reset() noexcept {
+  if (env_.is_own_process()) ::mdb_txn_reset(txn_);
+}
+
 void read_transaction::renew() {
   env_.check_process();
   ::mdb_txn_reset(txn_);

@@ -68,6 +68,8 @@ public:
   ~read_transaction();
   // From now on sees what is committed now. Cursors must be renewed.
   void renew();
+  // Until renew() it sees nothing and holds nothing back.
+  void reset() noexcept;
 
 private:
   void renew_until_settled();

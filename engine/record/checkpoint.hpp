@@ -41,7 +41,7 @@ enum class checkpoint_kind : std::uint8_t {
 };
 
 namespace checkpoint_flag {
-inline constexpr std::uint8_t last = 1;        // completed: the item is done with it
+inline constexpr std::uint8_t last = 1;        // completed, reset: the item is done with it
 inline constexpr std::uint8_t keep = 2;        // completed: keep this result beside later ones
 inline constexpr std::uint8_t discard = 4;     // completed, with last: do not store the result
 inline constexpr std::uint8_t sticky = 8;      // failed: later runs leave it alone

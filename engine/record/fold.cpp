@@ -137,8 +137,10 @@ void fold_reset(row& now, const checkpoint& next) {
   now.input_digest = header.detail;
   now.times.resize(std::min<std::size_t>(now.times.size(), header.step));
   std::erase_if(now.values, [&](const row_value& one) { return one.number > header.step; });
-  if (now.result_number <= header.step) return;
-  now.result_number = now.values.empty() ? std::uint16_t{0} : now.values.back().number;
+  if (now.result_number > header.step) now.result_number = now.values.empty() ? std::uint16_t{0} : now.values.back().number;
+  if (!has(header, checkpoint_flag::last)) return;
+  now.state = item_state::done;
+  drop_value(now, 0);
 }
 
 }  // namespace

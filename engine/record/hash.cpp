@@ -74,12 +74,13 @@ std::uint64_t digest_of(const hash_key& key, std::span<const std::byte> bytes) n
 }
 
 std::string idempotency_key(const hash_key& uuid, std::string_view workflow, std::string_view typed_key,
-                            std::string_view step, std::uint32_t generation) {
+                            std::string_view step, std::uint32_t generation, std::uint64_t input_digest) {
   std::string message;
   append_part(message, workflow);
   append_part(message, typed_key);
   append_part(message, step);
   message.append(reinterpret_cast<const char*>(&generation), sizeof generation);
+  message.append(reinterpret_cast<const char*>(&input_digest), sizeof input_digest);
   const hash128 hash = hash_of(uuid, std::as_bytes(std::span{message}));
   static constexpr char hex[] = "0123456789abcdef";
   std::string text;

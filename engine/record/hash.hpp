@@ -27,9 +27,12 @@ using hash_key = std::array<std::byte, 16>;
 // The digest of an item's input as rows keep it; never 0 (0 says: none).
 [[nodiscard]] std::uint64_t digest_of(const hash_key& key, std::span<const std::byte> bytes) noexcept;
 
-// 32 lower-case hex digits; see durability rule 20. Parts are length-prefixed before
+// 32 lower-case hex digits; see durability rule 20. The input's digest is in it, so that a changed input gives a new
+// key even where a crash forgot that there had been another one (the first step of an item need not wait for its admission).
+// Parts are length-prefixed before
 // they are hashed, so that no two different tuples give the same bytes.
 [[nodiscard]] std::string idempotency_key(const hash_key& uuid, std::string_view workflow, std::string_view typed_key,
-                                          std::string_view step, std::uint32_t generation);
+                                          std::string_view step, std::uint32_t generation,
+                                          std::uint64_t input_digest);
 
 }  // namespace pawl::core

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cstring>
+#include <new>
 #include <string>
 
 namespace pawl::core {
@@ -15,6 +16,8 @@ namespace {
 constexpr std::size_t group_size = 64;
 // Groups that one call admits at most while it finds nothing to run: others wait for the lock meanwhile.
 constexpr int rounds_at_most = 16;
+// A source that takes longer than this for a group gives what it has given so far.
+constexpr std::uint64_t slow_source_ns = 1'000'000;
 
 std::string what_of(const std::exception_ptr& thrown) {
   try {
@@ -42,20 +45,27 @@ bool admission::has_room() const noexcept {
          run_.bytes_in_flight.load(std::memory_order_relaxed) < run_.settings.window_bytes;
 }
 
-bool admission::admit(lane& into) {
+bool admission::admit(lane& into, std::size_t most, item_list& own) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return false;
-  item_list runnable;
+  found so_far{into, run_.gates[0] ? 0 : most, own, {}, 0};
+  const std::size_t own_before = own.count;
+  const std::uint64_t began_ns = run_.time.now_ns();
   std::size_t pulled = 0;
   // Items that are done cost a look-up and no place: go on until there is something to run.
-  for (int round = 0; round < rounds_at_most && has_room() && runnable.count == 0; ++round) {
-    for (std::size_t tries = 0; tries < group_size && has_room() && pull_one(); ++tries) ++pulled;
+  for (int round = 0; round < rounds_at_most && has_room(); ++round) {
+    if (own.count != own_before || so_far.recorded.count + so_far.waiting != 0) break;
+    for (std::size_t tries = 0; tries < group_size && has_room() && pull_one(); ++tries) {
+      ++pulled;
+      if (run_.time.now_ns() - began_ns > slow_source_ns) break;  // start what is here
+    }
     if (group_.count == 0) break;
     resume_.refresh();  // after the keys were looked for in flight: see the head of the header
-    while (active_item* item = group_.pop()) settle(item, into, runnable);
+    while (active_item* item = group_.pop()) settle(item, so_far);
   }
+  resume_.release();
   run_.log.published();
-  run_.ready.push_fresh(std::move(runnable));
+  run_.ready.push_fresh(std::move(so_far.recorded));
   update_finished();
   return pulled != 0;
 }
@@ -136,44 +146,59 @@ void admission::drop(active_item* item) {
 }
 
 // Finds out what is stored of an item, and what is to be done with it.
-void admission::settle(active_item* item, lane& into, item_list& runnable) {
-  stored_item stored;
+void admission::settle(active_item* item, found& so_far) {
   try {
-    if (!resume_.view().find(run_.workflow.id, item->key, stored, false)) {
-      item->id = next_id_++;
-      seen_.insert(item->id);
-      run_.counts.items.fetch_add(1, std::memory_order_relaxed);
-      admit_new(*item, into);
-      // An item that failed at once waits in the lane for its record.
-      if (!item->ended) runnable.push(item);
+    stored_item stored;
+    if (resume_.view().find(run_.workflow.id, item->key, stored, false)) {
+      settle_stored(item, stored, so_far);
       return;
     }
-    item->id = stored.id;
-    if (!seen_.insert(stored.id)) {
-      run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
-      drop(item);
-      return;
-    }
+    item->id = next_id_++;
+    seen_.insert(item->id);
     run_.counts.items.fetch_add(1, std::memory_order_relaxed);
-    if (run_.verdicts.certainly_stays(stored) && !input_changed(*item, stored)) {
-      run_.count(stored.state);
-      run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
-      drop(item);
-      return;
-    }
-    take_up(item, into, runnable);
+    const bool wait = so_far.own.count >= so_far.most;
+    if (admit_new(*item, so_far.into, wait)) so_far.own.push(item);
+    else ++so_far.waiting;
   } catch (const error& failure) {
-    if (failure.code() != errc::damaged && failure.code() != errc::schema_mismatch &&
-        failure.code() != errc::codec_failed) {
+    const errc code = failure.code();
+    if (code == errc::damaged || code == errc::schema_mismatch || code == errc::codec_failed || code == errc::too_large) {
+      leave_out(item, failure.what());
+    } else {
       run_.fail(std::current_exception());
       drop(item);
-      return;
     }
-    // It concerns this item alone: counted and named, and left in the state as it is for someone to look at.
-    run_.count(item_state::failed);
-    run_.note_end(item_state::failed, item->key, item->step, failure.what());
+  } catch (const std::bad_alloc&) {
+    run_.fail(std::current_exception());
     drop(item);
+  } catch (const std::exception& failure) {
+    leave_out(item, failure.what());
+  } catch (...) {
+    leave_out(item, "its codec threw something that is not a std::exception");
   }
+}
+
+// It concerns this item alone: counted and named, and left in the state as it is for someone to look at.
+void admission::leave_out(active_item* item, std::string_view reason) {
+  run_.count(item_state::failed);
+  run_.note_end(item_state::failed, item->key, item->step, reason);
+  drop(item);
+}
+
+void admission::settle_stored(active_item* item, const stored_item& stored, found& so_far) {
+  item->id = stored.id;
+  if (!seen_.insert(stored.id)) {
+    run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
+    drop(item);
+    return;
+  }
+  run_.counts.items.fetch_add(1, std::memory_order_relaxed);
+  if (run_.verdicts.certainly_stays(stored) && !input_changed(*item, stored)) {
+    run_.count(stored.state);
+    run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+    drop(item);
+    return;
+  }
+  take_up(item, so_far);
 }
 
 // Encodes the input into input_bytes_, schema hash first. False where it has no codec or is its own key.
@@ -211,24 +236,32 @@ checkpoint_header admission::header_for(active_item& item, checkpoint_kind kind)
   return header;
 }
 
-void admission::admit_new(active_item& item, lane& into) {
+// True where the item is the caller's to run; false where it waits in the lane.
+bool admission::admit_new(active_item& item, lane& into, bool wait) {
   checkpoint_header header = header_for(item, checkpoint_kind::admitted);
+  std::string reason;
   try {
     const bool recorded = encode_input(item);
-    if (recorded) header.detail = digest_of_input();
+    if (recorded) header.detail = item.input_digest = digest_of_input();
     if (run_.chain->input_is_key) header.flags |= checkpoint_flag::input_is_key;
     into.begin(header, item.key);
     if (recorded) {
       write_encoded_payload(into, run_.store, input_bytes_.bytes());
       add_bytes(item, input_bytes_.bytes().size());
     }
-    into.finish(nullptr);
+    item.just_admitted = wait;
+    into.finish(wait ? &item : nullptr);
+    return !wait;
   } catch (const error& failure) {
     if (failure.code() != errc::codec_failed && failure.code() != errc::too_large) throw;
-    fail_new(item, into, header, failure.what());
-  } catch (const std::exception& failure) {
-    fail_new(item, into, header, failure.what());
+    reason = failure.what();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (...) {
+    reason = what_of(std::current_exception());
   }
+  fail_new(item, into, header, reason);
+  return false;
 }
 
 // The input could not be encoded: the item is recorded without it, and failed.
@@ -251,27 +284,29 @@ void admission::end_failed(active_item& item, lane& into, revision_id revision, 
 }
 
 // An item that is stored and has something to do.
-void admission::take_up(active_item* item, lane& into, item_list& runnable) {
+void admission::take_up(active_item* item, found& so_far) {
   stored_item stored;
   if (!resume_.view().find(run_.workflow.id, item->key, stored, true))
     throw error(errc::damaged, "run: an item was found and then not; run `pawl verify` on the state");
   item->generation = stored.generation;
   item->sequence = stored.sequence;
-  item->attempts = stored.state == item_state::failed ? 0 : stored.attempts;
+  item->input_digest = stored.input_digest;
   item->step = stored.reached;
   item->state = stored.state;
 
   if (input_changed(*item, stored)) {
     run_.counts.changed_inputs.fetch_add(1, std::memory_order_relaxed);
-    if (run_.settings.options.on_changed_input == on_changed_input::fail) {
-      end_failed(*item, into, stored.revision,
+    ++so_far.waiting;
+    if (run_.settings.options.on_changed_input == on_changed_input::fail)
+      end_failed(*item, so_far.into, stored.revision,
                  "its input differs from the one recorded; run_options::on_changed_input says fail");
-      return;
-    }
-    go_on_at(*item, stored, 0, true, into);
-    runnable.push(item);
+    else
+      reset_to(*item, stored, 0, so_far.into);
     return;
   }
+  // `ignore`: the recorded input, where there is one, and not the one at hand.
+  if (run_.settings.options.on_changed_input == on_changed_input::ignore && stored.input.present)
+    destroy_value(run_.layout, *item, 0);
 
   const verdict said = run_.verdicts.decide(stored, true);
   switch (said.kind) {
@@ -282,51 +317,78 @@ void admission::take_up(active_item* item, lane& into, item_list& runnable) {
       return;
     case verdict_kind::held:
       run_.counts.held.fetch_add(1, std::memory_order_relaxed);
-      end_failed(*item, into, stored.revision, said.reason);
+      ++so_far.waiting;
+      end_failed(*item, so_far.into, stored.revision, said.reason);
       return;
     case verdict_kind::redo_pure:
     case verdict_kind::redo_effects:
       run_.counts.redone.fetch_add(1, std::memory_order_relaxed);
-      go_on_at(*item, stored, said.step, true, into);
-      break;
+      count_resumed(said.step);
+      ++so_far.waiting;
+      reset_to(*item, stored, said.step, so_far.into);
+      return;
     case verdict_kind::start:
     case verdict_kind::go_on:
-      go_on_at(*item, stored, said.step, false, into);
-      break;
+      count_resumed(said.step);
+      carry_on(item, stored, said.step, so_far);
+      return;
   }
-  if (said.step > 0) {
-    run_.counts.resumed.fetch_add(1, std::memory_order_relaxed);
-    run_.counts.steps_saved.fetch_add(said.step, std::memory_order_relaxed);
-  }
-  if (item->attempts != 0 && stored.delay_ns != 0) {
-    // What remains of the back-off; never more than it was, whatever the clock did meanwhile (rule 27).
-    const std::uint64_t now_ns = run_.time.now_ns();
-    const std::uint64_t now_us = run_.unix_us(now_ns);
-    const std::uint64_t gone_ns = now_us > stored.updated_us ? (now_us - stored.updated_us) * 1000 : 0;
-    if (gone_ns < stored.delay_ns) {
-      item->due_ns = now_ns + (stored.delay_ns - gone_ns);
-      item->backing_off = true;
-    }
-  }
-  runnable.push(item);
 }
 
-// Sets the item to `step`, with the values that it needs there; `anew` records that it is done again from there.
-void admission::go_on_at(active_item& item, const stored_item& stored, std::uint16_t step, bool anew, lane& into) {
+void admission::count_resumed(std::uint16_t step) {
+  if (step == 0) return;
+  run_.counts.resumed.fetch_add(1, std::memory_order_relaxed);
+  run_.counts.steps_saved.fetch_add(step, std::memory_order_relaxed);
+}
+
+// The item goes on at the step that it had reached.
+void admission::carry_on(active_item* item, const stored_item& stored, std::uint16_t step, found& so_far) {
+  // Its chain lost the steps that it still had to do; or it was done, and its chain has got more.
+  if (step == run_.chain->steps.size() || stored.state == item_state::done || stored.state == item_state::skipped) {
+    ++so_far.waiting;
+    reset_to(*item, stored, step, so_far.into);
+    return;
+  }
+  resume_.load_values(*item, stored, step);
+  const chain_difference& change = run_.verdicts.difference(stored.revision);
+  const bool same_step = change.identical || change.same_steps > step;
+  if (stored.state != item_state::failed && same_step) {
+    item->attempts = stored.attempts;
+    restore_back_off(*item, stored);
+  }
+  so_far.recorded.push(item);
+}
+
+// What remains of a back-off; never more than it was, whatever the clock did meanwhile (rule 27).
+void admission::restore_back_off(active_item& item, const stored_item& stored) const {
+  if (item.attempts == 0 || stored.delay_ns == 0) return;
+  const std::uint64_t now_ns = run_.time.now_ns();
+  const std::uint64_t now_us = run_.unix_us(now_ns);
+  const std::uint64_t gone_us = now_us > stored.updated_us ? now_us - stored.updated_us : 0;
+  if (gone_us >= stored.delay_ns / 1000) return;
+  item.due_ns = now_ns + (stored.delay_ns - gone_us * 1000);
+  item.backing_off = true;
+}
+
+// Records that the item is done again from `step` on (or, at the chain's end, that it is done); it waits in the
+// lane until that is durable, because a new generation must not be handed to an effect and then be forgotten.
+void admission::reset_to(active_item& item, const stored_item& stored, std::uint16_t step, lane& into) {
   // The input goes along, for a done item no longer has one: encoded first, it may not be needed in memory.
-  const bool recorded = anew && encode_input(item);
-  resume_.load_values(item, stored, step);
-  if (!anew) return;
+  const bool recorded = item.values[0] != nullptr && encode_input(item);
+  if (recorded) item.input_digest = digest_of_input();
+  item.ended = step == run_.chain->steps.size();
+  if (!item.ended) resume_.load_values(item, stored, step);
   item.step = step;
   item.attempts = 0;
-  item.state = item_state::in_progress;
+  item.state = item.ended ? item_state::done : item_state::in_progress;
   ++item.generation;
   checkpoint_header header = header_for(item, checkpoint_kind::reset);
-  if (recorded) header.detail = digest_of_input();
+  header.detail = item.input_digest;
   if (run_.chain->input_is_key) header.flags |= checkpoint_flag::input_is_key;
+  if (item.ended) header.flags |= checkpoint_flag::last;
   into.begin(header, {});
   if (recorded) write_encoded_payload(into, run_.store, input_bytes_.bytes());
-  into.finish(nullptr);
+  into.finish(&item);
 }
 
 void admission::add_bytes(active_item& item, std::size_t bytes) {
@@ -334,14 +396,18 @@ void admission::add_bytes(active_item& item, std::size_t bytes) {
   run_.bytes_in_flight.fetch_add(bytes, std::memory_order_relaxed);
 }
 
-void admission::retire(item_list&& items) {
-  for (active_item* item = items.first; item != nullptr; item = item->next) {
+bool admission::retire(item_list& items, bool may_wait) {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (may_wait) lock.lock();
+  else if (!lock.try_lock()) return false;
+  const bool was_full = !has_room();
+  while (active_item* item = items.pop()) {
     run_.count(item->state);
-    destroy_values(run_.layout, *item);
+    drop(item);
   }
-  const std::scoped_lock lock(mutex_);
-  while (active_item* item = items.pop()) drop(item);
   update_finished();
+  if (was_full && has_room()) run_.ready.wake_all();
+  return true;
 }
 
 void admission::update_finished() {

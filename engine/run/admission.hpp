@@ -28,12 +28,15 @@ class admission {
 public:
   admission(run_state& run, const detail::erased_source& source);
 
-  // Admits one group, writing its first checkpoints into `into`, the lane of the calling worker, and puts
-  // what can run into the ready queue. False where nothing was pulled: the window is full, the source is
-  // exhausted, the run is stopping, or another worker is at it.
-  bool admit(lane& into);
+  // Admits a group, writing its first checkpoints into `into`, the lane of the calling worker. New items, `most`
+  // of them, go into `own`: their admission is in the caller's lane and not acknowledged, so they are the
+  // caller's to run (run/lane.hpp says why). Further new ones wait for their admission; what was recorded before
+  // goes into the ready queue. False where nothing was pulled: the window is full, the source is exhausted, the
+  // run is stopping, or another worker is at it.
+  bool admit(lane& into, std::size_t most, item_list& own);
   // Items that have ended, or were given up by a stop: counts them and makes room. Destroys their values.
-  void retire(item_list&& items);
+  // `may_wait` false: does nothing and returns false where another worker is admitting (from a slow source, say).
+  bool retire(item_list& items, bool may_wait);
   // Nothing is in flight and nothing more will be.
   [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
   // May the caller expect admit() to pull something, as things stand?
@@ -45,12 +48,25 @@ private:
   bool pull_one();
   bool read_key(active_item& item);
   void give_up_source(errc code, const std::string& sentence);
-  void settle(active_item* item, lane& into, item_list& runnable);
-  void admit_new(active_item& item, lane& into);
+  // What one call of admit() has found so far.
+  struct found {
+    lane& into;
+    const std::size_t most;
+    item_list& own;
+    item_list recorded;       // items of earlier runs
+    std::size_t waiting = 0;  // items that come back when their record is acknowledged
+  };
+  void settle(active_item* item, found& so_far);
+  void settle_stored(active_item* item, const stored_item& stored, found& so_far);
+  void leave_out(active_item* item, std::string_view reason);
+  [[nodiscard]] bool admit_new(active_item& item, lane& into, bool wait);
   void fail_new(active_item& item, lane& into, checkpoint_header header, std::string_view reason);
   void end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason);
-  void take_up(active_item* item, lane& into, item_list& runnable);
-  void go_on_at(active_item& item, const stored_item& stored, std::uint16_t step, bool anew, lane& into);
+  void take_up(active_item* item, found& so_far);
+  void carry_on(active_item* item, const stored_item& stored, std::uint16_t step, found& so_far);
+  void reset_to(active_item& item, const stored_item& stored, std::uint16_t step, lane& into);
+  void count_resumed(std::uint16_t step);
+  void restore_back_off(active_item& item, const stored_item& stored) const;
   [[nodiscard]] bool encode_input(const active_item& item);
   [[nodiscard]] std::uint64_t digest_of_input() const;
   [[nodiscard]] bool input_changed(const active_item& item, const stored_item& stored);

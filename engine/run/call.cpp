@@ -72,9 +72,22 @@ void worker::call(active_item& item, const detail::erased_step& step, call_resul
     const bool can_reload = latest != 0 || in_type.encode != nullptr || run_.chain->input_is_key;
     const bool needed_again = !can_reload || run_.layout.read_from(latest, item.step + 1u);
     if (step.consumes && needed_again && can_copy(in_type)) copy.emplace(in_type, item.values[latest]);
+  } catch (const error& failure) {
+    const bool storage = failure.code() == errc::io || failure.code() == errc::disk_full || failure.code() == errc::stopped;
+    if (storage) run_.fail(std::current_exception());
+    result.end = storage ? call_end::stopped : call_end::failed_for_good;
+    result.reason = failure.what();
+  } catch (const std::bad_alloc&) {
+    run_.fail(std::current_exception());
+    result.end = call_end::stopped;
   } catch (const std::exception& failure) {
     result.end = call_end::failed_for_good;
     result.reason = failure.what();
+  } catch (...) {
+    result.end = call_end::failed_for_good;
+    result.reason = "its input could not be copied or decoded: something that is not a std::exception was thrown";
+  }
+  if (result.end != call_end::completed) {
     result.ended_ns = run_.time.now_ns();
     return;
   }

@@ -22,6 +22,7 @@ lane& checkpoint_log::open_lane(acknowledgement_sink& sink, std::size_t window) 
   lane& opened = *fresh->bytes;
   const std::scoped_lock lock(mutex_);
   lanes_.push_back(std::move(fresh));
+  if (failure_) sink.log_failed();
   return opened;
 }
 
@@ -106,12 +107,12 @@ void checkpoint_log::sleep_until_published() {
 // Commits what is published now, if anything is.
 bool checkpoint_log::commit_once() {
   groups_.clear();
-  {
-    const std::scoped_lock lock(mutex_);
-    for (auto& one : lanes_) one->gathered = one->bytes->gather(groups_);
-  }
-  if (groups_.empty()) return false;
   try {
+    {
+      const std::scoped_lock lock(mutex_);
+      for (auto& one : lanes_) one->gathered = one->bytes->gather(groups_);
+    }
+    if (groups_.empty()) return false;
     store_.commit(groups_);
   } catch (...) {
     const std::scoped_lock lock(mutex_);

@@ -30,10 +30,10 @@ active_item* item_pool::take() {
   taken->next = nullptr;
   taken->generation = taken->sequence = taken->attempts = 0;
   taken->step = 0;
-  taken->ended = taken->backing_off = false;
+  taken->ended = taken->just_admitted = taken->backing_off = false;
   taken->key.clear();
   taken->state = item_state::pending;
-  taken->due_ns = taken->bytes = 0;
+  taken->due_ns = taken->bytes = taken->input_digest = 0;
   return taken;
 }
 

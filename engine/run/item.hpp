@@ -29,10 +29,12 @@ struct active_item {
   std::uint64_t key_hash = 0;        // for the table of keys in flight
   item_id id = 0;
   std::uint32_t generation = 0;
+  std::uint64_t input_digest = 0;    // of the input that it runs with; 0 where there is none
   std::uint32_t sequence = 0;        // of the last checkpoint written
   std::uint32_t attempts = 0;        // failed attempts of the step it stands at
   std::uint16_t step = 0;            // the step that comes next; steps.size() when all are completed
   bool ended = false;                // its last checkpoint is written; `state` says how it ended
+  bool just_admitted = false;        // waits for its admission: fresh, not acknowledged work, when that is durable
   bool backing_off = false;          // goes to the timers when its checkpoint is acknowledged
   item_state state = item_state::pending;  // as recorded, or as the checkpoint under way will record it
   std::uint64_t due_ns = 0;          // when the back-off is over, by the monotonic clock

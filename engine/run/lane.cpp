@@ -25,6 +25,7 @@ lane::lane(std::size_t window, std::size_t large_threshold)
       writer_(*this),
       waiters_(window + 1),
       head_(nullptr) {
+  free_.reserve(free_chunks_kept);
   tail_ = head_ = new chunk(chunk_size_);
 }
 

@@ -7,6 +7,9 @@
 // bytes run the items that wait: each is pushed with the position that it waits
 // for, before that position is published, so none is left behind.
 //
+// An item changes workers only when all its records are acknowledged. The committer gathers one lane after the
+// other, so of two records of one item in two lanes the later one could be committed first.
+//
 // A position counts the bytes of all records ever written into the lane.
 // This part knows nothing of steps, backends or threads' life.
 #pragma once

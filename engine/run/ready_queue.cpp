@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace pawl::core {
 
@@ -16,7 +17,10 @@ bool ready_queue::take_now(std::size_t most, item_list& into) {
       backing_off_.pop_back();
     }
   }
-  while (into.count - before < most && acknowledged_.first != nullptr) into.push(acknowledged_.pop());
+  while (into.count - before < most && acknowledged_.first != nullptr) {
+    active_item* item = acknowledged_.pop();
+    (std::exchange(item->just_admitted, false) ? fresh_ : into).push(item);
+  }
   // Fresh ones only where nothing older is to be done.
   if (into.count == before)
     while (fresh_.first != nullptr && into.count - before < most) into.push(fresh_.pop());
@@ -46,6 +50,7 @@ void ready_queue::wait_and_take(std::size_t most, item_list& into, std::uint64_t
     }
   }
   --idle_;
+  if (idle_ != 0 && !backing_off_.empty()) changed_.notify_one();  // somebody must keep the time
 }
 
 void ready_queue::push_fresh(item_list&& items) {

@@ -31,6 +31,10 @@ void resumer::refresh() {
   else view_ = run_.store.read();
 }
 
+void resumer::release() {
+  if (view_) view_->release();
+}
+
 void resumer::load_values(active_item& item, const stored_item& stored, std::uint16_t step) {
   const value_layout& layout = run_.layout;
   const std::uint16_t latest = layout.latest_after(step);
@@ -67,7 +71,11 @@ void resumer::reload_latest(active_item& item) {
   stored_item stored;
   if (!view().load(run_.workflow.id, item.id, stored))
     throw error(errc::damaged, "resume: item '" + printable_key(item.key) + "' has vanished from the state");
+  const std::uint64_t bytes = item.bytes;
   decode_value(item, stored, run_.layout.latest_after(item.step));
+  run_.bytes_in_flight.fetch_sub(item.bytes - bytes, std::memory_order_relaxed);  // it counts for it already
+  item.bytes = bytes;
+  release();
 }
 
 }  // namespace pawl::core

@@ -19,6 +19,8 @@ public:
   [[nodiscard]] snapshot& view();
   // Sees everything committed until now.
   void refresh();
+  // Done looking for now.
+  void release();
 
   // Constructs every value that the steps from `step` on read and that is not alive yet; destroys those
   // that they do not. Throws pawl::error (damaged, schema_mismatch, codec_failed).

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <system_error>
 #include <thread>
 
 namespace pawl::core {
@@ -79,7 +80,8 @@ private:
 // The workers of a run, each with its lane.
 class crew {
 public:
-  crew(run_state& run, admission& entry) : run_(run) {
+  // Delegates, so that the destructor gives back the lanes also where a worker cannot be made.
+  crew(run_state& run, admission& entry) : crew(run) {
     std::uint64_t seed = seed_of(run.settings.options);
     for (std::size_t i = 0; i < run.settings.workers; ++i) {
       lanes_.push_back(&run.log.open_lane(run.ready, run.settings.window_items));
@@ -104,7 +106,13 @@ public:
   // The caller is worker 0.
   void work() {
     std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < workers_.size(); ++i) threads.emplace_back([this, i] { work_as(i); });
+    threads.reserve(workers_.size());
+    try {
+      for (std::size_t i = 1; i < workers_.size(); ++i) threads.emplace_back([this, i] { work_as(i); });
+    } catch (const std::system_error& failure) {
+      run_.logger.warn("event=fewer_workers workflow={} wanted={} started={} reason=\"{}\"", run_.chain->name,
+                       workers_.size(), threads.size() + 1, failure.what());
+    }
     work_as(0);
     for (std::thread& one : threads) one.join();
   }
@@ -148,6 +156,8 @@ public:
   }
 
 private:
+  explicit crew(run_state& run) : run_(run) { lanes_.reserve(run.settings.workers); }
+
   // A worker itself throws only where memory is out or the engine is wrong: the run then ends with it.
   void work_as(std::size_t number) {
     try {

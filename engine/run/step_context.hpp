@@ -36,7 +36,8 @@ public:
   }
   std::uint32_t attempt() const override { return item_.attempts + 1; }
   std::string idempotency_key() const override {
-    return core::idempotency_key(run_.uuid, run_.chain->name, item_.key, step_.name, item_.generation);
+    return core::idempotency_key(run_.uuid, run_.chain->name, item_.key, step_.name, item_.generation,
+                                 item_.input_digest);
   }
   std::stop_token stop_token() const override { return token_; }
   spdlog::logger& logger() const override { return run_.logger; }

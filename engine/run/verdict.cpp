@@ -12,13 +12,26 @@ std::string_view word(step_kind kind) { return kind == step_kind::pure ? "pure" 
 // What makes one step another, or nothing.
 std::string what_differs(std::size_t number, const step_identity& stored, const step_identity& now) {
   const std::string head = "step " + std::to_string(number + 1) + " '" + stored.name + "'";
-  if (stored.name != now.name) return head + " is now '" + now.name + "'";
   if (stored.kind != now.kind)
     return head + ": kind " + std::string(word(stored.kind)) + " is now " + std::string(word(now.kind));
   if (stored.version != now.version)
     return head + ": version " + std::to_string(stored.version) + " is now " + std::to_string(now.version);
   if (stored.result_schema != now.result_schema) return head + ": the schema of its result changed";
   return {};
+}
+
+// A step of another name in this place: put in, taken out, or renamed.
+std::string what_moved(std::size_t number, const chain_revision& stored, const chain_revision& now) {
+  const std::string& before = stored.steps[number].name;
+  const std::string& after = now.steps[number].name;
+  if (before == after) return {};
+  const auto has = [](const chain_revision& chain, const std::string& name) {
+    return std::any_of(chain.steps.begin(), chain.steps.end(), [&](const auto& step) { return step.name == name; });
+  };
+  const std::string place = "step " + std::to_string(number + 1);
+  if (!has(stored, after) && has(now, before)) return place + " '" + after + "' was put before '" + before + "'";
+  if (!has(now, before) && has(stored, after)) return place + " '" + before + "' was removed";
+  return place + " '" + before + "' is now '" + after + "'";
 }
 
 // After `completed` steps of this chain, which value number is the latest.
@@ -51,6 +64,8 @@ chain_difference compare_chains(const chain_revision& stored, const chain_revisi
   chain_difference difference;
   const std::size_t common = std::min(stored.steps.size(), now.steps.size());
   for (std::size_t step = 0; step < common; ++step) {
+    difference.text = what_moved(step, stored, now);
+    if (!difference.text.empty()) return difference;
     difference.text = what_differs(step, stored.steps[step], now.steps[step]);
     if (!difference.text.empty()) return difference;
     ++difference.same_steps;
@@ -145,17 +160,17 @@ verdict verdict_maker::decide(const stored_item& item, bool input_at_hand) const
   }
   --from;
   said.step = static_cast<std::uint16_t>(from);
-  if (from == item.reached && !ended) {
+  if (from == item.reached) {
     said.kind = from == 0 ? verdict_kind::start : verdict_kind::go_on;
     return said;
   }
   const std::size_t effect = first_effect(stored, from, item.reached);
-  if (effect == item.reached && !ended) {
+  if (effect == item.reached) {
     said.kind = verdict_kind::redo_pure;
     return said;
   }
   if (policy_.rerun_changed) {
-    said.kind = effect == item.reached ? verdict_kind::redo_pure : verdict_kind::redo_effects;
+    said.kind = verdict_kind::redo_effects;
     return said;
   }
   said.kind = verdict_kind::held;

@@ -16,7 +16,8 @@ constexpr std::uint64_t longest_sleep_ns = 100'000'000;  // so that a signal or 
 
 std::stop_token attempt_timer::start(std::uint64_t due_ns) {
   const std::scoped_lock lock(mutex_);
-  if (source_.stop_requested()) source_ = std::stop_source{};
+  // Where it has expired, the watch may be about to request it.
+  if (expired_ || source_.stop_requested()) source_ = std::stop_source{};
   due_ns_ = due_ns;
   expired_ = false;
   return source_.get_token();

@@ -38,17 +38,22 @@ void worker::work() {
     if (admission_.finished() || run_.ready.broken()) return;
     item_list group;
     run_.ready.take(group_size(), group);
-    if (group.first == nullptr && !admission_.admit(lane_)) {
+    if (group.first == nullptr && !admission_.admit(lane_, group_size(), group)) {
       if (run_.stopping()) drain_gates();
       if (ended_.first == nullptr) run_.ready.wait_and_take(group_size(), group, epoch);
     }
+    const bool worked = group.first != nullptr;
     while (active_item* item = group.pop()) advance(*item);
-    if (ended_.first != nullptr) {
-      admission_.retire(std::move(ended_));
-      ended_ = {};
-    }
+    if (ended_.first != nullptr) retire_ended(worked);
     run_.counts.steps.fetch_add(std::exchange(steps_, 0), std::memory_order_relaxed);
   }
+}
+
+// Another worker may be admitting from a slow source: as long as there is something else to do, do not wait for it.
+void worker::retire_ended(bool worked) {
+  for (active_item* item = ended_.first; item != nullptr; item = item->next) destroy_values(run_.layout, *item);
+  const bool may_wait = !worked || ended_.count >= run_.settings.window_items / 2;
+  static_cast<void>(admission_.retire(ended_, may_wait));
 }
 
 std::size_t worker::group_size() const noexcept {
@@ -183,7 +188,8 @@ bool worker::record_completed(active_item& item, const detail::erased_step& step
   item.attempts = 0;
   ++item.step;
   for (const std::uint16_t dead : run_.layout.dead_after(number)) destroy_value(run_.layout, item, dead);
-  const bool waits = last || run_.chain->steps[number + 1].kind == step_kind::effect ||
+  // At a step with a limit the item may change hands, which it must not before it is acknowledged.
+  const bool waits = last || run_.chain->steps[number + 1].kind == step_kind::effect || run_.gates[number + 1] ||
                      lane_.pending() > run_.settings.window_bytes;
   lane_.finish(waits ? &item : nullptr);
   run_.log.published();

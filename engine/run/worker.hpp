@@ -64,6 +64,7 @@ private:
   void settle_failure(active_item& item, const detail::erased_step& step, call_result& result);
   void give_up(active_item& item);
   void drain_gates();
+  void retire_ended(bool worked);
   [[nodiscard]] bool skip_instead(const active_item& item, const detail::erased_step& step, const call_result& result);
   // Each records one thing; true where the item goes on at once, in this worker's hands.
   [[nodiscard]] bool record_completed(active_item& item, const detail::erased_step& step, call_result& result);

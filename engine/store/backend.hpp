@@ -103,6 +103,9 @@ public:
   virtual ~snapshot() = default;
   // See everything committed until now. What was returned before becomes invalid.
   virtual void refresh() = 0;
+  // Holds nothing back until the next refresh, before which nothing else may be called: a view that is kept
+  // keeps pages and files that it might still show.
+  virtual void release() = 0;
   // The item with this typed key. Fast where keys are asked for in the order of their ids.
   // `whole` false: id, state, sticky, revision, reached, generation, input_digest only.
   virtual bool find(workflow_id workflow, std::string_view key, stored_item& into, bool whole) = 0;

@@ -67,15 +67,15 @@ std::string progress_bar::line(const progress& now, std::size_t columns) {
   } else {
     text += short_number(finished) + " items";
   }
-  text += fmt::format("  {} items/s  {} steps/s", short_number(now.items_per_second), short_number(now.steps_per_second));
-  if (now.step_fraction) text += fmt::format("  step {:.0f}%", 100 * *now.step_fraction);
-  if (now.failed != 0) text += fmt::format("  {} failed", short_number(static_cast<double>(now.failed)));
-  if (now.skipped != 0) text += fmt::format("  {} skipped", short_number(static_cast<double>(now.skipped)));
   if (now.last) {
     text += "  in " + core::duration_text(now.elapsed.count());
   } else if (now.size_hint && now.items_per_second > 0 && static_cast<double>(*now.size_hint) > finished) {
     text += "  " + core::duration_text((static_cast<double>(*now.size_hint) - finished) / now.items_per_second) + " left";
   }
+  if (now.step_fraction) text += fmt::format("  step {:.0f}%", 100 * *now.step_fraction);
+  if (now.failed != 0) text += fmt::format("  {} failed", short_number(static_cast<double>(now.failed)));
+  if (now.skipped != 0) text += fmt::format("  {} skipped", short_number(static_cast<double>(now.skipped)));
+  text += fmt::format("  {} items/s  {} steps/s", short_number(now.items_per_second), short_number(now.steps_per_second));
   if (text.size() > columns) text.resize(columns);
   return text;
 }

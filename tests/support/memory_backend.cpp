@@ -22,13 +22,18 @@ public:
   }
   ~memory_snapshot() override {
     const std::scoped_lock lock(store_.mutex_);
-    store_.snapshots_.erase(store_.snapshots_.find(commit_));
+    let_go();
   }
 
   void refresh() override {
     const std::scoped_lock lock(store_.mutex_);
-    store_.snapshots_.erase(store_.snapshots_.find(commit_));
+    let_go();
     take();
+  }
+
+  void release() override {
+    const std::scoped_lock lock(store_.mutex_);
+    let_go();
   }
 
   bool find(workflow_id workflow, std::string_view key, stored_item& into, bool whole) override {
@@ -109,6 +114,11 @@ private:
   void take() {
     commit_ = store_.commit_;
     store_.snapshots_.insert(commit_);
+    holds_ = true;
+  }
+  void let_go() {
+    if (holds_) store_.snapshots_.erase(store_.snapshots_.find(commit_));
+    holds_ = false;
   }
 
   memory_backend::bytes find_row(item_address address) {
@@ -139,6 +149,7 @@ private:
 
   memory_backend& store_;
   std::uint64_t commit_ = 0;
+  bool holds_ = false;
   memory_backend::bytes held_;  // what the last views point into
   row row_;
 };
