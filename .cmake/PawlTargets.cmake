@@ -32,7 +32,7 @@ macro(pawl_top_level_defaults)
   if(NOT CMAKE_BUILD_TYPE AND NOT _pawl_multi_config)
     set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo or MinSizeRel" FORCE)
   endif()
-  # -O3 buys nothing measurable here, costs compile time, and makes GCC 12 warn of overflows that are none.
+  # -O3 costs compile time and makes GCC 12 warn of overflows that are none.
   string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 

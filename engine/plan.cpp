@@ -7,15 +7,25 @@
 #include "tell/units.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <set>
+#include <string>
 #include <unistd.h>
 
 namespace pawl::core {
 namespace {
 
 constexpr std::size_t held_kept = 20;
+
+std::string utc_text(std::time_t when) {
+  std::tm parts{};
+  ::gmtime_r(&when, &parts);
+  char text[sizeof "2026-11-23T07:30:00Z"];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
 
 void count(plan& into, verdict_kind kind) {
   switch (kind) {
@@ -33,6 +43,7 @@ void count(plan& into, verdict_kind kind) {
 plan make_plan(backend& store, const detail::chain& chain, const run_options& options) {
   plan made;
   made.workflow = chain.name;
+  made.made_at = utc_text(std::time(nullptr));
   const std::unique_ptr<snapshot> view = store.read();
   const std::vector<workflow_record> known = view->workflows();
   const auto found =
@@ -50,13 +61,12 @@ plan make_plan(backend& store, const detail::chain& chain, const run_options& op
   const verdict_maker verdicts(workflow, layout,
                                {.retry_failed = options.on_failed == on_failed::retry,
                                 .rerun_changed = options.on_changed_chain == on_changed_chain::rerun});
-  for (const chain_revision& one : found->revisions)
-    if (const auto& change = verdicts.difference(one.id); !change.identical) made.changes.push_back(change.text);
-
+  std::set<revision_id> recorded;
   std::map<std::uint16_t, std::uint64_t> again;
   view->scan(workflow.id, 0, nullptr, [&](const stored_item& item) {
     const verdict said = verdicts.decide(item, true);
     count(made, said.kind);
+    recorded.insert(item.revision);
     if (said.kind == verdict_kind::redo_pure || said.kind == verdict_kind::redo_effects) ++again[said.step];
     if (said.kind == verdict_kind::held && made.first_held.size() < held_kept)
       made.first_held.push_back({printable_key(item.key),
@@ -64,6 +74,8 @@ plan make_plan(backend& store, const detail::chain& chain, const run_options& op
                                  said.reason});
     return true;
   });
+  for (const revision_id one : recorded)
+    if (const auto& change = verdicts.difference(one); !change.identical) made.changes.push_back(change.text);
   for (const auto& [step, items] : again)
     made.done_again.push_back(step < chain.steps.size()
                                   ? "step " + std::to_string(step + 1) + " '" + chain.steps[step].name +

@@ -32,6 +32,7 @@ plan read_plan(const std::string& line) {
   };
   plan made;
   made.workflow = json.at("workflow").get<std::string>();
+  made.made_at = harmless(json.at("made_at").get<std::string>());
   made.changes = texts("changes");
   made.start = json.at("start").get<std::uint64_t>();
   made.go_on = json.at("go_on").get<std::uint64_t>();

@@ -192,6 +192,7 @@ void admission::settle_stored(active_item* item, const stored_item& stored, foun
     return;
   }
   run_.counts.items.fetch_add(1, std::memory_order_relaxed);
+  run_.note_revision(stored.revision);
   if (run_.verdicts.certainly_stays(stored) && !input_changed(*item, stored)) {
     run_.count(stored.state);
     run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
@@ -269,14 +270,15 @@ void admission::fail_new(active_item& item, lane& into, checkpoint_header header
   header.detail = 0;
   into.begin(header, item.key);
   into.finish(nullptr);
-  end_failed(item, into, run_.workflow.current, "the input could not be recorded: " + std::string(reason));
+  const std::string sentence = "the input could not be recorded: " + std::string(reason);
+  run_.note_end(item_state::failed, item.key, item.step, sentence);
+  end_failed(item, into, run_.workflow.current, sentence);
 }
 
 // Records an item as failed before any of its steps was called.
 void admission::end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason) {
   item.ended = true;
   item.state = item_state::failed;
-  run_.note_end(item_state::failed, item.key, item.step, reason);
   checkpoint_header header = header_for(item, checkpoint_kind::failed);
   header.revision = revision;
   into.begin(header, reason.substr(0, max_reason_size));
@@ -298,8 +300,7 @@ void admission::take_up(active_item* item, found& so_far) {
     run_.counts.changed_inputs.fetch_add(1, std::memory_order_relaxed);
     ++so_far.waiting;
     if (run_.settings.options.on_changed_input == on_changed_input::fail)
-      end_failed(*item, so_far.into, stored.revision,
-                 "its input differs from the one recorded; run_options::on_changed_input says fail");
+      fail_changed_input(*item, stored, so_far.into);
     else
       reset_to(*item, stored, 0, so_far.into);
     return;
@@ -318,6 +319,7 @@ void admission::take_up(active_item* item, found& so_far) {
     case verdict_kind::held:
       run_.counts.held.fetch_add(1, std::memory_order_relaxed);
       ++so_far.waiting;
+      run_.note_held(item->key, item->step, said.reason);
       end_failed(*item, so_far.into, stored.revision, said.reason);
       return;
     case verdict_kind::redo_pure:
@@ -333,6 +335,13 @@ void admission::take_up(active_item* item, found& so_far) {
       carry_on(item, stored, said.step, so_far);
       return;
   }
+}
+
+void admission::fail_changed_input(active_item& item, const stored_item& stored, lane& into) {
+  static constexpr std::string_view reason =
+      "its input differs from the one recorded; run_options::on_changed_input says fail";
+  run_.note_end(item_state::failed, item.key, item.step, reason);
+  end_failed(item, into, stored.revision, reason);
 }
 
 void admission::count_resumed(std::uint16_t step) {

@@ -65,6 +65,7 @@ private:
   void take_up(active_item* item, found& so_far);
   void carry_on(active_item* item, const stored_item& stored, std::uint16_t step, found& so_far);
   void reset_to(active_item& item, const stored_item& stored, std::uint16_t step, lane& into);
+  void fail_changed_input(active_item& item, const stored_item& stored, lane& into);
   void count_resumed(std::uint16_t step);
   void restore_back_off(active_item& item, const stored_item& stored) const;
   [[nodiscard]] bool encode_input(const active_item& item);

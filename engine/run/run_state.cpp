@@ -8,6 +8,7 @@ namespace pawl::core {
 namespace {
 
 constexpr std::size_t entries_kept = 20;
+constexpr std::size_t held_kept = 3;
 
 }  // namespace
 
@@ -27,6 +28,15 @@ void run_state::note_end(item_state state, std::string_view key, std::uint16_t s
     logger.log(level, "event={} workflow={} key=\"{}\" step={} reason=\"{}\"",
                state == item_state::failed ? "item_failed" : "item_skipped", chain->name, printable_key(key), name,
                printable(reason));
+}
+
+void run_state::note_held(std::string_view key, std::uint16_t step, std::string_view reason) {
+  {
+    const std::scoped_lock lock(entries_mutex_);
+    if (held_noted_ == held_kept) return;
+    ++held_noted_;
+  }
+  note_end(item_state::failed, key, step, reason);
 }
 
 void run_state::fill_entries(report& into) const {

@@ -107,8 +107,18 @@ public:
   void count(item_state state) noexcept {
     counts.by_state[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);
   }
+  // An item that was recorded under this revision is among those of the run. By the admitting worker.
+  void note_revision(revision_id revision) {
+    if (revision >= revisions_seen_.size()) revisions_seen_.resize(revision + std::size_t{1});
+    revisions_seen_[revision] = true;
+  }
+  [[nodiscard]] bool revision_seen(revision_id revision) const {
+    return revision < revisions_seen_.size() && revisions_seen_[revision];
+  }
   // Remembers the first failures and skips for the report.
   void note_end(item_state state, std::string_view key, std::uint16_t step, std::string_view reason);
+  // An item that is held: few are enough, their reasons are alike.
+  void note_held(std::string_view key, std::uint16_t step, std::string_view reason);
   void fill_entries(report& into) const;
 
   // Microseconds of the Unix epoch, by the monotonic clock from the start of the run: no second reading.
@@ -142,6 +152,8 @@ private:
   mutable std::mutex failure_mutex_;
   std::exception_ptr failure_;
   mutable std::mutex entries_mutex_;
+  std::vector<bool> revisions_seen_;
+  std::size_t held_noted_ = 0;
   std::vector<report_entry> failures_;
   std::vector<report_entry> skips_;
 };

@@ -200,7 +200,7 @@ report make_report(const run_state& run, const crew& workers, const backend_tota
   made.step_reports = workers.step_reports();
   for (const chain_revision& one : run.workflow.revisions) {
     const chain_difference& change = run.verdicts.difference(one.id);
-    if (!change.identical) made.changes.push_back(change.text);
+    if (!change.identical && run.revision_seen(one.id)) made.changes.push_back(change.text);
   }
   run.fill_entries(made);
   return made;

@@ -13,7 +13,7 @@ using core::grouped;
 using core::json_string;
 
 std::string to_string(const plan& what) {
-  std::string text = what.workflow + ":";
+  std::string text = what.workflow + " (planned at " + what.made_at + "):";
   if (what.changes.empty()) text += " the chain is the one that is recorded";
   for (const std::string& change : what.changes) text += "\n  the chain changed: " + change;
   const auto line = [&](std::uint64_t count, std::string_view meaning) {
@@ -44,8 +44,8 @@ std::string to_json(const plan& what) {
                         json_string(entry.step), json_string(entry.reason));
   held += ']';
   return fmt::format(
-      R"({{"workflow":{},"changes":{},"start":{},"go_on":{},"redo_pure":{},"redo_effects":{},"held":{},"stay":{},"done_again":{},"first_held":{}}})",
-      json_string(what.workflow), list(what.changes), what.start, what.go_on, what.redo_pure, what.redo_effects,
+      R"({{"workflow":{},"made_at":{},"changes":{},"start":{},"go_on":{},"redo_pure":{},"redo_effects":{},"held":{},"stay":{},"done_again":{},"first_held":{}}})",
+      json_string(what.workflow), json_string(what.made_at), list(what.changes), what.start, what.go_on, what.redo_pure, what.redo_effects,
       what.held, what.stay, list(what.done_again), held);
 }
 

@@ -10,11 +10,11 @@
 
 namespace pawl {
 
-/// engine::plan's answer: how many recorded items of a workflow get which verdict under the chain of today
-/// (promise 7). Items that are not recorded yet are in no count: a run starts them.
+/// engine::plan's answer: how many recorded items of a workflow get which verdict under the chain of today. Items that are not recorded yet are in no count: a run starts them.
 struct plan {
   std::string workflow;
-  std::vector<std::string> changes;  ///< what differs from the recorded chains: a sentence each; empty: nothing
+  std::string made_at;               ///< UTC, "2026-11-23T07:30:00Z"; what a run did since then is not in it
+  std::vector<std::string> changes;  ///< what differs from the chains under which items are recorded; empty: nothing
 
   std::uint64_t start = 0;         ///< nothing completed: from the first step
   std::uint64_t go_on = 0;         ///< from the step that they had reached

@@ -66,8 +66,8 @@ struct report {
   std::uint64_t bytes = 0;     ///< of checkpoints, in this run
 
   std::vector<step_report> step_reports;
-  std::vector<std::string> changes;         ///< what differs from the recorded chains: a sentence each
-  std::vector<report_entry> first_failures; ///< at most 20
+  std::vector<std::string> changes;         ///< what differs from the chains under which the items were recorded
+  std::vector<report_entry> first_failures; ///< at most 20, of which at most 3 held ones
   std::vector<report_entry> first_skips;    ///< at most 20
 
   [[nodiscard]] double items_per_second() const noexcept { return seconds > 0 ? static_cast<double>(items) / seconds : 0; }
