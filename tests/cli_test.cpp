@@ -328,7 +328,7 @@ TEST_CASE("plan prints what the program has left, and says so where there is not
   CHECK(plans[0].at("workflow") == "shop");
   CHECK(plans[0].at("stay") == 4);
   CHECK(plans[0].at("go_on") == 1);
-  CHECK(run_tool({"plan", dir / "s", "-w", "shop"}).out.find("shop:") == 0);
+  CHECK(run_tool({"plan", dir / "s", "-w", "shop"}).out.find("shop (planned at 2") == 0);
   check_refused(run_tool({"plan", dir / "s", "-w", "other"}), 3);
   std::ofstream(dir / "s" / "plan.json") << "{\"workflow\":";
   check_refused(run_tool({"plan", dir / "s"}), 4);
