@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -151,7 +152,12 @@ core::run_settings settings_of(const engine_options& options, const run_options&
 
 engine::engine(const std::filesystem::path& state, const engine_options& options) {
   check(options);
-  impl_ = std::make_unique<impl>(state, options);
+  try {
+    impl_ = std::make_unique<impl>(state, options);
+  } catch (const std::system_error& failure) {
+    throw error(errc::io, std::string("engine: a thread or a file could not be had from the system: ") + failure.what() +
+                              "; raise the limit on threads or files and try again");
+  }
 }
 
 engine::~engine() {
@@ -201,6 +207,9 @@ report engine::run_erased(std::shared_ptr<const detail::chain> chain, const deta
         chain->name, made.items, made.done, made.failed, made.skipped, made.pending, made.in_progress, made.resumed,
         made.steps_saved, made.seconds);
     return made;
+  } catch (const std::system_error& failure) {
+    throw error(errc::io, std::string("run: a thread could not be had from the system: ") + failure.what() +
+                              "; raise the limit on threads and run again");
   } catch (const std::exception& failure) {
     impl_->logger->error("event=run_failed workflow={} reason=\"{}\"", chain->name, core::printable(failure.what()));
     throw;

@@ -103,6 +103,32 @@ TEST_CASE("a file, a foreign directory and a missing parent are refused and left
   CHECK_FALSE(std::filesystem::exists(dir / "no"));
 }
 
+TEST_CASE("an engine whose owner's file is taken from under it notices another one, and acknowledges nothing more") {
+  const temp_dir dir;
+  pawl::engine engine(dir / "state", quiet());
+  const auto w = squares();
+  CHECK(engine.run(w, numbers(10)).done == 10);
+  std::filesystem::remove(dir / "state" / "owner");
+  const pid_t other = ::fork();
+  if (other == 0) {
+    const std::string child = std::string(PAWL_TEST_BUILD_DIR) + "/tests/crash/child";
+    std::filesystem::create_directory(dir / "out");
+    ::execl(child.c_str(), "child", (dir / "state").c_str(), (dir / "out").c_str(), (dir / "log").c_str(), "0", "5", "1",
+            "0", "plain", nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(other, &status, 0) == other);
+  REQUIRE(status == 0);
+  try {
+    engine.run(w, numbers(30));
+    FAIL("two engines wrote to one state");
+  } catch (const pawl::error& failure) {
+    CHECK(failure.code() == pawl::errc::state_in_use);
+    CHECK_THAT(failure.what(), Contains("owner"));
+  }
+}
+
 TEST_CASE("a state is made for its owner alone") {
   const temp_dir dir;
   const mode_t before = ::umask(0);

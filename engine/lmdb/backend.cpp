@@ -24,7 +24,8 @@ lmdb_backend::lmdb_backend(std::shared_ptr<environment> env, std::uint64_t epoch
     : env_(std::move(env)),
       blobs_(std::make_shared<blob_store>(env_->state() / "blobs", epoch, *options.files)),
       large_threshold_(options.large_threshold),
-      folding_(*env_, *blobs_, options.dirty_pages_max) {
+      epoch_(epoch),
+      folding_(*env_, *blobs_, epoch, options.dirty_pages_max) {
   collect_blobs();
 }
 
@@ -69,6 +70,7 @@ workflow_record lmdb_backend::open_workflow(std::string_view name, const chain_r
                                             std::span<const schema_record> schemas) {
   return guarded([&] {
     write_transaction txn(*env_);
+    check_epoch(txn, epoch_);
     bool changed = false;
     workflow_record workflow = record_workflow(txn, name, chain, schemas, changed);
     if (!changed) return workflow;

@@ -37,6 +37,7 @@ private:
   std::shared_ptr<environment> env_;
   std::shared_ptr<blob_store> blobs_;
   const std::size_t large_threshold_;
+  const std::uint64_t epoch_;
   std::mutex writing_;  // LMDB has one writer; a second one in the same thread would wait for itself
   batch batch_;
   folding folding_;

@@ -163,6 +163,15 @@ opening_record read_opening(const transaction& txn) {
   return opening;
 }
 
+void check_epoch(const transaction& txn, std::uint64_t epoch) {
+  if (read_opening(txn).epoch == epoch) return;
+  throw error(errc::state_in_use,
+              "lmdb: " + txn.env().state().string() +
+                  " was opened for writing by another engine while this one had it, because the lock on its file `owner` "
+                  "was lost (something in this process read and closed that file, or removed it); this engine writes "
+                  "nothing more, what it had acknowledged is safe; close it, and leave `owner` alone");
+}
+
 void write_opening(write_transaction& txn, const opening_record& opening) {
   record_bytes body;
   body.fixed(opening.epoch).fixed(mode_exclusive).fixed(lmdb_version()).fixed(opening.pid_namespace).fixed(now_us());

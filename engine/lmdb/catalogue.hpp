@@ -27,6 +27,10 @@ void write_new_state(write_transaction& txn);
 [[nodiscard]] hash_key read_state_uuid(const transaction& txn);
 // Throws where this release cannot open the state in the mode that it demands.
 [[nodiscard]] opening_record read_opening(const transaction& txn);
+// The kernel drops the owner's lock where any code of the process closes a descriptor of `owner`, and whoever removes
+// that file goes round it: so every transaction that writes looks whether the state was opened by somebody else since.
+// Throws pawl::error(state_in_use).
+void check_epoch(const transaction& txn, std::uint64_t epoch);
 void write_opening(write_transaction& txn, const opening_record& opening);
 
 struct workflow_counters {

@@ -31,11 +31,12 @@ blob_name blob_of(const checkpoint& one) noexcept {
 
 }  // namespace
 
-folding::folding(environment& env, blob_store& blobs, std::size_t pages_max)
-    : env_(env), blobs_(blobs), pages_max_(pages_max) {}
+folding::folding(environment& env, blob_store& blobs, std::uint64_t epoch, std::size_t pages_max)
+    : env_(env), blobs_(blobs), epoch_(epoch), pages_max_(pages_max) {}
 
 std::size_t folding::fold_some(const batch& checkpoints, std::size_t place, folding_totals& totals) {
   write_transaction txn(env_);
+  check_epoch(txn, epoch_);
   begin(txn);
   while (place < checkpoints.size() && pages_ < pages_max_) {
     const batch::run run = checkpoints.run_at(place);

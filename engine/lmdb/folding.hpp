@@ -27,7 +27,8 @@ struct folding_totals {
 class folding {
 public:
   // A transaction takes in runs until it may have made `pages_max` pages dirty (rule 25).
-  folding(environment& env, blob_store& blobs, std::size_t pages_max);
+  // `epoch`: of this opening; once the state has another one, nothing is written any more.
+  folding(environment& env, blob_store& blobs, std::uint64_t epoch, std::size_t pages_max);
 
   // One durable transaction with the runs from `place` on, as many as it may hold; returns the place
   // after the last. Throws pawl::error: disk_full (nothing happened, it may be tried again) or another
@@ -57,6 +58,7 @@ private:
 
   environment& env_;
   blob_store& blobs_;
+  const std::uint64_t epoch_;
   const std::size_t pages_max_;
 
   // Of one transaction.

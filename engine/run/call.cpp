@@ -24,6 +24,12 @@ std::string unknown_exception() {
          ", which is not a std::exception";
 }
 
+// An exception may be as odd as it likes.
+std::string text_of(const std::exception& thrown) {
+  const char* text = thrown.what();
+  return text != nullptr ? text : "the step threw an exception that says nothing";
+}
+
 // A copy of a value for a step that consumes it while it is needed again.
 class value_copy {
 public:
@@ -143,7 +149,7 @@ void worker::call_function(const detail::erased_step& step, detail::call_frame& 
     result.reason = stopped.what();
   } catch (const std::exception& failure) {
     result.end = call_end::failed;
-    result.reason = failure.what();
+    result.reason = text_of(failure);
     result.thrown = std::current_exception();
   } catch (...) {
     result.end = call_end::failed;
