@@ -80,6 +80,45 @@ TEST_CASE("an effect starts only after everything its item did before is committ
   }
 }
 
+TEST_CASE("an item changes workers only when all its records are committed") {
+  // The committer gathers one lane after the other: records of one item in two lanes could be committed out of order.
+  std::mutex mutex;
+  std::map<item_id, std::uint32_t> committed;  // the last sequence, by item
+  memory_backend store({.before_commit = [](std::uint64_t) { std::this_thread::sleep_for(500us); },
+                        .committed =
+                            [&](const checkpoint& one) {
+                              const std::scoped_lock lock(mutex);
+                              committed[one.header->item] = one.header->sequence;
+                            }});
+  checkpoint_log log(store);
+  std::map<int, std::pair<std::thread::id, std::uint32_t>> last;  // who held the item last, and its records by then
+  std::atomic<int> early = 0;
+  const auto step = [&](std::uint32_t records_before) {
+    return [&, records_before](int n) {
+      const auto me = std::this_thread::get_id();
+      {
+        const std::scoped_lock lock(mutex);
+        const auto before = last.find(n);
+        const bool other = before != last.end() && before->second.first != me;
+        if (other && committed[static_cast<item_id>(n)] < records_before) ++early;
+        last[n] = {me, records_before};
+      }
+      std::this_thread::sleep_for(20us);
+      return n;
+    };
+  };
+  std::vector<int> items = numbers(1500);
+  // Who pulls an item admits it: the key is asked for on that thread.
+  const auto w = workflow<"w">(pure<"a">(step(1)), pure<"b">(step(2)), pure<"c">(step(3)).concurrency(1), pure<"d">(step(4)))
+                     .key([&](int n) {
+                       const std::scoped_lock lock(mutex);
+                       last[n] = {std::this_thread::get_id(), 0};
+                       return n;
+                     });
+  CHECK(run_over(store, log, w, items, 4).done == 1500);
+  CHECK(early == 0);
+}
+
 TEST_CASE("pure steps do not wait: they and the step before them go into one commit") {
   memory_backend store({.before_commit = [](std::uint64_t) { std::this_thread::sleep_for(20ms); }, .committed = {}});
   checkpoint_log log(store);

@@ -18,7 +18,6 @@ std::string_view name_of(errc code) noexcept {
     case errc::key_failed: return "key_failed";
     case errc::codec_failed: return "codec_failed";
     case errc::schema_mismatch: return "schema_mismatch";
-    case errc::chain_changed: return "chain_changed";
     case errc::not_found: return "not_found";
     case errc::stopped: return "stopped";
     case errc::callback_failed: return "callback_failed";

@@ -25,7 +25,6 @@ enum class errc : unsigned char {
   key_failed = 10,      ///< the key projection threw, or gave an unusable key
   codec_failed = 11,    ///< a value could not be encoded or decoded
   schema_mismatch = 12, ///< stored bytes have a schema that cannot be read as the type asked for
-  chain_changed = 13,   ///< the stored history belongs to another chain and the options forbid going on
   not_found = 14,       ///< no such workflow, step or item in the state
   stopped = 15,         ///< the engine was stopped or has failed before
   callback_failed = 16, ///< a callback of the host (progress, logger) threw

@@ -131,8 +131,9 @@ int main(int argc, char** argv) {
   options.window_items = 64;
   options.logger = std::make_shared<spdlog::logger>("quiet", std::make_shared<spdlog::sinks::null_sink_mt>());
   try {
-    pawl::engine engine{argv[1], options};
+    // Before the engine is opened, so that making a state and opening it again are killed in the middle as well.
     log_fd = ::open(argv[3], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    pawl::engine engine{argv[1], options};
     std::int64_t next = 0;
     const std::int64_t items = std::atol(argv[5]);
     const pawl::report report = engine.run(pipeline, pawl::generate([&]() -> std::optional<std::int64_t> {
