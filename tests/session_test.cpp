@@ -84,7 +84,7 @@ TEST_CASE("an item changes workers only when all its records are committed") {
   // The committer gathers one lane after the other: records of one item in two lanes could be committed out of order.
   std::mutex mutex;
   std::map<item_id, std::uint32_t> committed;  // the last sequence, by item
-  memory_backend store({.before_commit = [](std::uint64_t) { std::this_thread::sleep_for(500us); },
+  memory_backend store({.before_commit = [](std::uint64_t) { std::this_thread::sleep_for(5ms); },
                         .committed =
                             [&](const checkpoint& one) {
                               const std::scoped_lock lock(mutex);
