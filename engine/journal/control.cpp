@@ -12,14 +12,14 @@ namespace {
 
 constexpr const char* file_name = "control";
 
+void store(lsn& place, lsn value) noexcept { std::atomic_ref<lsn>(place).store(value, std::memory_order_release); }
+
+}  // namespace
+
 bool has_control(file_system& files, const std::filesystem::path& directory) {
   const auto names = files.list(directory);
   return std::find(names.begin(), names.end(), file_name) != names.end();
 }
-
-void store(lsn& place, lsn value) noexcept { std::atomic_ref<lsn>(place).store(value, std::memory_order_release); }
-
-}  // namespace
 
 state_uuid this_boot() {
   state_uuid boot{};

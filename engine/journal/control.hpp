@@ -17,6 +17,8 @@ struct log_witness {
   bool same_boot = false;  // the machine has not been restarted since
 };
 
+[[nodiscard]] bool has_control(file_system& files, const std::filesystem::path& directory);
+
 // What the control page of the last owner says; nothing (zeros) where there is none that is this state's.
 [[nodiscard]] log_witness read_control(file_system& files, const std::filesystem::path& directory,
                                        const journal_salt& salt);

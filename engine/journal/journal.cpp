@@ -32,9 +32,22 @@ std::span<const std::byte> bytes_of(const Header& header) noexcept {
 
 }  // namespace
 
-void journal::make(file_system& files, const std::filesystem::path& directory) {
+void journal::make(file_system& files, const std::filesystem::path& directory, const state_uuid& uuid) {
   files.make_directory(directory);
+  complete(files, directory, uuid);
+}
+
+void journal::complete(file_system& files, const std::filesystem::path& directory, const state_uuid& uuid) {
+  const control_file control(files, directory, journal_salt(uuid), 0);
   files.sync_directory(directory.parent_path());
+}
+
+bool journal::is_there(file_system& files, const std::filesystem::path& directory) {
+  const auto has = [&](const std::filesystem::path& path) {
+    const auto names = files.list(path.parent_path());
+    return std::find(names.begin(), names.end(), path.filename().string()) != names.end();
+  };
+  return has(directory) && has_control(files, directory);
 }
 
 journal::journal(file_system& files, std::filesystem::path directory, const state_uuid& uuid, std::uint64_t epoch,
@@ -191,10 +204,13 @@ void journal::write_frame(const frame_header& header, std::span<const std::span<
   const std::uint64_t size = sizeof header + header.size;
   if (!mapped_.empty() && size <= options_.mapped_append_max) {
     store_frame(mapped_.subspan(last.used, size), header, payload);
-    last.used = (last.used + size + frame_alignment - 1) / frame_alignment * frame_alignment;
+    const std::uint64_t end = (last.used + size + frame_alignment - 1) / frame_alignment * frame_alignment;
+    bytes_written_ += end - last.used;
+    last.used = end;
     return;
   }
   last.used = block_end(last.used);
+  bytes_written_ += block_end(size);
   pieces_.clear();
   pieces_.push_back(bytes_of(header));
   pieces_.insert(pieces_.end(), payload.begin(), payload.end());
@@ -246,9 +262,9 @@ std::shared_ptr<segment> journal::find_room(std::unique_lock<std::mutex>& lock, 
         if (failure.code() != errc::disk_full || !may_come) throw;
       }
     }
-    starving_.store(true, std::memory_order_release);
+    starving_ = true;
     room_.wait(lock);
-    starving_.store(false, std::memory_order_release);
+    starving_ = false;
   }
 }
 
@@ -283,6 +299,7 @@ void journal::make_segment(std::unique_lock<std::mutex>& lock, std::uint64_t siz
   making_ = false;
   room_.notify_all();
   if (failure) std::rethrow_exception(failure);
+  in_vain_ = false;
   size_ += size;
   free_.push_back(std::move(made));
 }
@@ -309,21 +326,25 @@ std::shared_ptr<segment> journal::make_segment_file(std::uint64_t slot, std::uin
   return made;
 }
 
-bool journal::prepare_segment() {
+void journal::prepare_segment() {
   std::unique_lock lock(mutex_);
-  if (!free_.empty() || making_ || size_ >= options_.size_max || failed()) return false;
+  if (!free_.empty() || making_ || size_ >= options_.size_max || failed()) return;
   try {
     make_segment(lock, next_size());
-  } catch (const error&) {  // appending will meet the same when it has need of room, and say so
-    return false;
+  } catch (const error&) {
+    in_vain_ = true;
   }
-  return true;
 }
 
-bool journal::is_short_of_room() const {
-  if (starving_.load(std::memory_order_acquire)) return true;
+journal::need journal::needs() const {
   const std::scoped_lock lock(mutex_);
-  return free_.empty() && size_ >= options_.size_max;
+  need now;
+  now.bytes_written = bytes_written_;
+  if (!free_.empty()) return now;
+  now.room = starving_ || (size_ >= options_.size_max && live_.size() > 1);
+  now.segment = size_ < options_.size_max && !making_ && !in_vain_ && open_ &&
+                live_.back().used > live_.back().in->size / 2;
+  return now;
 }
 
 void journal::give_up_room(std::exception_ptr why) noexcept {

@@ -48,8 +48,12 @@ struct log_batch {
 
 class journal {
 public:
-  // The directory, made and on the disk when this returns. It must not exist.
-  static void make(file_system& files, const std::filesystem::path& directory);
+  // An empty journal, on the disk when this returns. The directory must not exist.
+  static void make(file_system& files, const std::filesystem::path& directory, const state_uuid& uuid);
+  // The same for a directory that is there and empty.
+  static void complete(file_system& files, const std::filesystem::path& directory, const state_uuid& uuid);
+  // False where there is none, or none that was made to its end.
+  [[nodiscard]] static bool is_there(file_system& files, const std::filesystem::path& directory);
 
   // Goes on with what was found, in a new epoch. When this returns, all of it is on the disk: what was not certain to be
   // is written again (rule 4).
@@ -83,10 +87,14 @@ public:
   [[nodiscard]] bool read(log_batch& into, std::uint64_t bytes_max);
   // What lies in front of this is applied and will not be asked for again, whatever crashes.
   void release(lsn applied);
-  // True where there is no room that appending could use next: it waits for release(), or will soon.
-  [[nodiscard]] bool is_short_of_room() const;
-  // Makes a segment ahead of need; false where none is wanted, or none can be had for the moment.
-  bool prepare_segment();
+  struct need {
+    bool room = false;     // there is no segment to go on with: appending waits for release(), or will soon
+    bool segment = false;  // a segment should be made ahead of need
+    std::uint64_t bytes_written = 0;  // to segments, ever: grows by whole blocks
+  };
+  [[nodiscard]] need needs() const;
+  // Makes that segment. That none can be had is for appending to meet.
+  void prepare_segment();
   // Appending gives up waiting for room: nobody applies any more.
   void give_up_room(std::exception_ptr why) noexcept;
 
@@ -137,6 +145,9 @@ private:
   std::span<std::byte> mapped_;          // the last one, where frames are stored into memory
   std::vector<std::shared_ptr<segment>> free_;
   bool making_ = false;                  // somebody makes a segment
+  bool in_vain_ = false;                 // the last one could not be made
+  bool starving_ = false;                // append waits for room
+  std::uint64_t bytes_written_ = 0;
   std::uint64_t size_ = 0;               // of all segments
   std::uint64_t newest_number_ = 0;
   std::uint64_t newest_slot_ = 0;
@@ -148,7 +159,6 @@ private:
   std::atomic<lsn> durable_{0};
   std::atomic<std::uint64_t> flushes_{0};
   std::atomic<bool> failed_{false};
-  std::atomic<bool> starving_{false};    // append waits for room
 };
 
 }  // namespace pawl::core

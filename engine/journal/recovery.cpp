@@ -18,9 +18,8 @@ using segments = std::vector<std::shared_ptr<segment>>;
 
 class log_finder {
 public:
-  log_finder(file_system& files, const std::filesystem::path& directory, const journal_salt& salt, lsn applied,
-             const frame_check& is_whole)
-      : files_(files), directory_(directory), salt_(salt), applied_(applied), is_whole_(is_whole), walker_(salt) {}
+  log_finder(file_system& files, const std::filesystem::path& directory, const journal_salt& salt, lsn applied)
+      : files_(files), directory_(directory), salt_(salt), applied_(applied), walker_(salt) {}
 
   found_log find(bool to_write) {
     const log_witness witness = read_control(files_, directory_, salt_);
@@ -99,7 +98,6 @@ private:
       found_.durable = std::max(found_.durable, one.header.durable);
       if (behind <= applied_) continue;
       if (one.header.first < applied_ || !walker_.payload_matches(one)) return;
-      if (one.header.first >= found_.durable && !is_whole_(one)) return;
       if (found_.parts.empty() || found_.parts.back().in != in) found_.parts.push_back({in, before, behind, 0});
       found_.parts.back().end = found_.end = behind;
       found_.parts.back().end_offset = walker_.place().offset;
@@ -168,7 +166,6 @@ private:
   const std::filesystem::path& directory_;
   const journal_salt& salt_;
   const lsn applied_;
-  const frame_check& is_whole_;
   frame_walker walker_;
   found_log found_;
   segments log_;     // by number, each taking over where the one before ends
@@ -181,8 +178,8 @@ private:
 }  // namespace
 
 found_log find_log(file_system& files, const std::filesystem::path& directory, const journal_salt& salt, lsn applied,
-                   bool to_write, const frame_check& is_whole) {
-  return log_finder(files, directory, salt, applied, is_whole).find(to_write);
+                   bool to_write) {
+  return log_finder(files, directory, salt, applied).find(to_write);
 }
 
 }  // namespace pawl::core

@@ -10,7 +10,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,14 +35,10 @@ struct found_log {
   std::string remark;                          // for people: what was dropped; empty: nothing
 };
 
-// Says whether what a frame's records name outside the journal is there and whole. Asked only of frames that are not
-// known to have been on the disk: the log ends in front of one for which it says no.
-using frame_check = std::function<bool(const frame& one)>;
-
 // `to_write`: the segments are opened for writing, by the owner; what earlier openings left half made is removed and
 // the directory is synced. Otherwise nothing is changed, and the log may be growing meanwhile.
 // Throws pawl::error: damaged (the sentence says where and how much is missing), newer_format, io.
 [[nodiscard]] found_log find_log(file_system& files, const std::filesystem::path& directory, const journal_salt& salt,
-                                 lsn applied, bool to_write, const frame_check& is_whole);
+                                 lsn applied, bool to_write);
 
 }  // namespace pawl::core

@@ -17,7 +17,7 @@ journal_machine::journal_machine(std::uint64_t seed, durability mode, const mach
              .segment_size_first = 32 << 10,
              .segment_size_max = 64 << 10,
              .mapped_append_max = std::size_t{random_() % 2 == 0 ? 0u : 4096u}};
-  journal::make(*files_, directory_);
+  journal::make(*files_, directory_, uuid_);
   plant();
 }
 
@@ -44,7 +44,7 @@ std::optional<std::string> journal_machine::recover(std::unique_ptr<journal>& in
   const journal_salt salt(uuid_);
   found_log found;
   try {
-    found = find_log(*files_, directory_, salt, applied, true, [](const frame&) { return true; });
+    found = find_log(*files_, directory_, salt, applied, true);
   } catch (const error& failure) {
     return std::string("a log that nobody damaged is called damaged: ") + failure.what();
   }
@@ -102,7 +102,7 @@ std::optional<std::string> journal_machine::apply(journal& log) {
 std::optional<std::string> journal_machine::work(journal& log) {
   // Whoever applies is another thread in the engine; here it is asked whenever there might be no room.
   for (int i = 0; i < 12; ++i)
-    if (log.is_short_of_room())
+    if (log.needs().room)
       if (auto wrong = apply(log)) return wrong;
   switch (random_() % 8) {
     case 0: return apply(log);
@@ -110,7 +110,7 @@ std::optional<std::string> journal_machine::work(journal& log) {
       log.flush();
       durable_ = std::max(durable_, log.durable());
       break;
-    case 2: static_cast<void>(log.prepare_segment()); break;
+    case 2: log.prepare_segment(); break;
     default: append(log);
   }
   return std::nullopt;
