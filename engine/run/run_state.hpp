@@ -123,7 +123,8 @@ public:
 
   // Microseconds of the Unix epoch, by the monotonic clock from the start of the run: no second reading.
   [[nodiscard]] std::uint64_t unix_us(std::uint64_t now_ns) const noexcept {
-    return started_us + (now_ns - started_ns) / 1000;
+    // Signed: another thread may read a moment before the start.
+    return started_us + static_cast<std::uint64_t>(static_cast<std::int64_t>(now_ns - started_ns) / 1000);
   }
 
   const std::shared_ptr<const detail::chain> chain;
