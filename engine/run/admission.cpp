@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <new>
@@ -66,12 +67,14 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
   if (!lock.owns_lock()) return false;
   const std::size_t own_before = own.size();
   found so_far{into, own_before + (run_.gates[0] ? 0 : most), own};
+  // A caller that has work already gets as many as it asks for; another one also some for those who have none.
+  const std::size_t tries_at_most = own_before != 0 ? most : group_size;
   const std::uint64_t began_ns = now_ns_ = run_.time.now_ns();
   std::size_t pulled = 0;
   // Items that are done cost a look-up and no place: go on until there is something to run.
   for (int round = 0; round < rounds_at_most && has_room_now(); ++round) {
     if (own.size() != own_before || recorded_.size() + so_far.waiting != 0) break;
-    for (std::size_t tries = 0; tries < group_size && has_room_now() && pull_one(); ++tries) {
+    for (std::size_t tries = 0; tries < tries_at_most && has_room_now() && pull_one(); ++tries) {
       ++pulled;
       if (now_ns_ - began_ns > slow_source_ns) break;  // start what is here
     }

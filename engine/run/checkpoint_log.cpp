@@ -39,7 +39,7 @@ void checkpoint_log::ask() noexcept {
   changed_.notify_one();
 }
 
-bool checkpoint_log::commit_here(const acknowledgement_sink* mine, std::size_t taken) {
+bool checkpoint_log::commit_here(const acknowledgement_sink* mine) {
   std::unique_lock lock(mutex_);
   if (failure_) return false;
   if (turn_taken_ || !tasks_.empty()) {
@@ -47,7 +47,7 @@ bool checkpoint_log::commit_here(const acknowledgement_sink* mine, std::size_t t
     return false;
   }
   turn_taken_ = true;
-  const bool committed = commit_in_turn(lock, mine, taken);
+  const bool committed = commit_in_turn(lock, mine);
   give_back_turn();
   return committed;
 }
@@ -82,7 +82,7 @@ void checkpoint_log::loop() {
     turn_taken_ = true;
     run_tasks(lock);
     if (!failure_ && (asked_ || ending_)) {
-      const bool committed = commit_in_turn(lock, nullptr, 0);
+      const bool committed = commit_in_turn(lock, nullptr);
       if (ending_ && !committed && tasks_.empty()) return;
     } else {
       asked_ = false;
@@ -123,8 +123,7 @@ bool checkpoint_log::anything_published() const {
 
 // Commits what is published now; false where nothing is. Called and returns under the lock, which is free while
 // the backend works. What is asked for from here on is for the next commit.
-bool checkpoint_log::commit_in_turn(std::unique_lock<std::mutex>& lock, const acknowledgement_sink* mine,
-                                    std::size_t taken) {
+bool checkpoint_log::commit_in_turn(std::unique_lock<std::mutex>& lock, const acknowledgement_sink* mine) {
   asked_ = false;
   try {
     groups_.clear();
@@ -138,20 +137,17 @@ bool checkpoint_log::commit_in_turn(std::unique_lock<std::mutex>& lock, const ac
     fail(std::current_exception());
     return true;
   }
-  acknowledge(mine, taken);
+  acknowledge(mine);
   return true;
 }
 
 // A lane is closed only when all of it is acknowledged, and under the lock: so those gathered from are still here.
-void checkpoint_log::acknowledge(const acknowledgement_sink* mine, std::size_t taken) {
+void checkpoint_log::acknowledge(const acknowledgement_sink* mine) {
   for (auto& one : lanes_) {
     acknowledged_.clear();
     one->bytes->acknowledge(one->gathered, acknowledged_);
     if (acknowledged_.empty()) continue;
-    const std::size_t count = acknowledged_.again.size() + acknowledged_.fresh.size();
-    const std::size_t by_caller = one->sink == mine ? std::min(taken, count) : 0;
-    one->sink->acknowledged(acknowledged_, by_caller);
-    if (by_caller != 0) taken -= by_caller;
+    one->sink->acknowledged(acknowledged_, one->sink == mine);
   }
 }
 

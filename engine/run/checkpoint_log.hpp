@@ -34,8 +34,8 @@ namespace pawl::core {
 // Whoever waits for acknowledgements: a run. Called by whoever holds the turn, briefly.
 class acknowledgement_sink {
 public:
-  // `taken`: so many of them the caller takes itself right afterwards; nobody needs to be woken for those.
-  virtual void acknowledged(const acknowledged_items& items, std::size_t taken) noexcept = 0;
+  // `by_worker`: one of its own workers has committed, who runs now what it can.
+  virtual void acknowledged(const acknowledged_items& items, bool by_worker) noexcept = 0;
   // The log has failed; no more acknowledgements come.
   virtual void log_failed() noexcept = 0;
 
@@ -60,8 +60,8 @@ public:
   void ask() noexcept;
   // Commits what is published in all lanes on the caller's thread; true where it did. False where nothing was,
   // where the log has failed, or where somebody else holds the turn: then this is the same as ask().
-  // `taken`: so many acknowledged items of `mine` the caller takes itself right afterwards.
-  bool commit_here(const acknowledgement_sink* mine, std::size_t taken);
+  // `mine`: the caller is one of its workers, or null.
+  bool commit_here(const acknowledgement_sink* mine);
 
   // Runs `task` on the committer's thread between two commits and waits for it. Throws what it throws.
   void between_commits(const std::function<void()>& task);
@@ -79,8 +79,8 @@ private:
 
   void loop();
   void run_tasks(std::unique_lock<std::mutex>& lock);
-  bool commit_in_turn(std::unique_lock<std::mutex>& lock, const acknowledgement_sink* mine, std::size_t taken);
-  void acknowledge(const acknowledgement_sink* mine, std::size_t taken);
+  bool commit_in_turn(std::unique_lock<std::mutex>& lock, const acknowledgement_sink* mine);
+  void acknowledge(const acknowledgement_sink* mine);
   void fail(std::exception_ptr why);
   void give_back_turn() noexcept;
   [[nodiscard]] bool anything_published() const;

@@ -22,9 +22,15 @@ bool ready_queue::take_now(std::size_t most, item_group& into) {
   return into.size() != before;
 }
 
+void ready_queue::set_pace(std::size_t items) noexcept {
+  items = std::max<std::size_t>(items, 1);
+  if (pace_.load(std::memory_order_relaxed) != items) pace_.store(items, std::memory_order_relaxed);
+}
+
 void ready_queue::take(std::size_t most, item_group& into) {
   const std::scoped_lock lock(mutex_);
   take_now(most, into);
+  wake_for(acknowledged_.size() + fresh_.size(), true);
 }
 
 void ready_queue::wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch) {
@@ -47,14 +53,14 @@ void ready_queue::push_fresh(std::span<active_item* const> items) {
   if (items.empty()) return;
   const std::scoped_lock lock(mutex_);
   fresh_.push(items);
-  wake_for(items.size());
+  wake_for(items.size(), false);
 }
 
 void ready_queue::push_backing_off(active_item* item) {
   const std::scoped_lock lock(mutex_);
   backing_off_.push_back(item);
   std::push_heap(backing_off_.begin(), backing_off_.end(), later{});
-  if (backing_off_.front() == item) wake_for(1);
+  if (backing_off_.front() == item) wake_for(1, false);
 }
 
 void ready_queue::release_back_offs() {
@@ -70,17 +76,20 @@ void ready_queue::wake_all() noexcept {
   changed_.notify_all();
 }
 
-void ready_queue::wake_for(std::size_t items) noexcept {
-  if (idle_ == 0) return;
-  if (items >= idle_) changed_.notify_all();
-  else for (std::size_t i = 0; i < items; ++i) changed_.notify_one();
+// `by_worker`: the caller is awake and takes its share.
+void ready_queue::wake_for(std::size_t items, bool by_worker) noexcept {
+  if (idle_ == 0 || items == 0) return;
+  const std::size_t pace = pace_.load(std::memory_order_relaxed);
+  std::size_t workers = (items - 1) / pace + (by_worker ? 0 : 1);
+  if (workers >= idle_) changed_.notify_all();
+  else for (; workers != 0; --workers) changed_.notify_one();
 }
 
-void ready_queue::acknowledged(const acknowledged_items& items, std::size_t taken) noexcept {
+void ready_queue::acknowledged(const acknowledged_items& items, bool by_worker) noexcept {
   const std::scoped_lock lock(mutex_);
   acknowledged_.push(items.again);
   fresh_.push(items.fresh);
-  wake_for(items.again.size() + items.fresh.size() - taken);
+  wake_for(items.again.size() + items.fresh.size(), by_worker);
 }
 
 void ready_queue::log_failed() noexcept {

@@ -3,6 +3,10 @@
 // Acknowledged items go before fresh ones, so slow chains run depth-first and
 // items finish early. Work is handed over in groups: one lock for many items,
 // and none of them is touched.
+//
+// To wake a worker costs as much as many a step. So one is woken for as many
+// items as a worker runs in the time that it takes to be awake: all workers for
+// a few slow steps, one for dozens of fast ones.
 #pragma once
 
 #include "run/checkpoint_log.hpp"
@@ -24,6 +28,8 @@ public:
   // `window`: how many items there are at most.
   ready_queue(clock& time, std::size_t window) : clock_(time), acknowledged_(window), fresh_(window) {}
 
+  // So many items a worker runs in the time that it takes to wake another one; what is left beyond that is for others.
+  void set_pace(std::size_t items) noexcept;
   // Adds at most `most` items to `into`; returns at once.
   void take(std::size_t most, item_group& into);
   // The same, but waits until there is an item or somebody called wake_all() since `epoch` was read.
@@ -44,7 +50,7 @@ public:
   [[nodiscard]] bool broken() const noexcept { return broken_.load(std::memory_order_acquire); }
 
   // acknowledgement_sink, on the thread that committed
-  void acknowledged(const acknowledged_items& items, std::size_t taken) noexcept override;
+  void acknowledged(const acknowledged_items& items, bool by_worker) noexcept override;
   void log_failed() noexcept override;
 
 private:
@@ -52,7 +58,7 @@ private:
     bool operator()(const active_item* a, const active_item* b) const noexcept { return a->due_ns > b->due_ns; }
   };
   bool take_now(std::size_t most, item_group& into);
-  void wake_for(std::size_t items) noexcept;
+  void wake_for(std::size_t items, bool by_worker) noexcept;
 
   clock& clock_;
   std::mutex mutex_;
@@ -62,6 +68,7 @@ private:
   std::vector<active_item*> backing_off_;  // a heap, earliest first
   std::atomic<std::size_t> idle_{0};       // changed under the lock
   std::atomic<std::uint64_t> wakes_{0};    // changed under the lock
+  std::atomic<std::size_t> pace_{1};
   bool back_offs_over_ = false;
   std::atomic<bool> broken_{false};
 };

@@ -15,12 +15,10 @@ namespace {
 // A group takes about this long, so that nobody waits for a worker that holds many items; and about so long a record
 // waits, while there is work, until the committer is asked for it.
 constexpr std::uint64_t group_ns = 100'000;
-constexpr std::size_t group_at_most = 128;
-constexpr std::size_t group_at_most_beside_others = 32;
+constexpr std::uint64_t own_cost_ns = 150;  // of the engine, for each call
+constexpr std::size_t group_at_most = 256;
 // A call that is expected to take longer is not begun with records that nobody was asked to commit.
 constexpr std::uint64_t slow_call_ns = 20'000;
-// Samples are cut here: it is enough to know that a call was slow.
-constexpr std::uint64_t expected_at_most_ns = 1'000'000;
 // Items ahead whose values are fetched into the caches; the items themselves are there by then.
 constexpr std::size_t values_ahead = 4;
 constexpr std::uint64_t bytes_untold = 256 * 1024;
@@ -48,15 +46,16 @@ void worker::work() {
     const std::size_t most = group_size();
     take_ready(most);
     if (!ended_.empty()) retire_ended();
-    const bool pulled = group_.size() <= most / 2 && admit(most - group_.size());
+    const bool pulled = group_.size() * 4 <= most * 3 && admit(most - group_.size());
     if (group_.empty() && !pulled) wait_for_work(most, epoch);
     run_group();
   }
 }
 
 std::size_t worker::group_size() const noexcept {
-  const std::size_t most = run_.settings.workers > 1 ? group_at_most_beside_others : group_at_most;
-  return std::clamp<std::size_t>(group_ns / std::max<std::uint64_t>(call_ns_, 1), 1, most);
+  const std::size_t pace = group_ns / (expected_.ns() + own_cost_ns);
+  run_.ready.set_pace(pace);
+  return std::clamp<std::size_t>(pace, 1, group_at_most);
 }
 
 // Fills the group with what is ready, up to `most` items that have something to do.
@@ -110,7 +109,7 @@ void worker::wait_for_work(std::size_t most, std::uint64_t epoch) {
     ask_for_commit();
   } else {
     unasked_since_ns_ = 0;
-    if (run_.log.commit_here(&run_.ready, most)) return;
+    if (run_.log.commit_here(&run_.ready)) return;
   }
   run_.ready.wait_and_take(most, taken_, epoch);
   sort_taken();
@@ -137,7 +136,7 @@ void worker::ask_for_commit() noexcept {
 }
 
 bool worker::must_ask_before(std::size_t step) const noexcept {
-  return counts_[step].expected_ns > slow_call_ns || now_ns_ - unasked_since_ns_ > group_ns;
+  return counts_[step].expected.ns() > slow_call_ns || now_ns_ - unasked_since_ns_ > group_ns;
 }
 
 // Drives one item as far as it goes without waiting. It must not be touched once it is handed on.
@@ -178,12 +177,9 @@ void worker::advance(active_item& item) {
 
 void worker::note_call(const active_item& item, const call_result& result) {
   now_ns_ = result.ended_ns;
-  const std::uint64_t took_ns = std::min(result.took_ns, expected_at_most_ns);
-  call_ns_ = (call_ns_ * 7 + took_ns) / 8;
   step_counts& counts = counts_[item.step];
-  if (took_ns > counts.expected_ns) counts.expected_ns += (took_ns - counts.expected_ns) / 4;
-  else if (counts.times.count() == 0) counts.expected_ns = took_ns;
-  else counts.expected_ns -= (counts.expected_ns - took_ns) / 64;
+  counts.expected.add(result.took_ns);
+  expected_.add(result.took_ns);
   if (result.end == call_end::stopped) return;
   counts.times.add(result.took_ns);
   if (item.attempts != 0) ++counts.retries;

@@ -20,6 +20,7 @@
 
 #include <pawl/context.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <stop_token>
@@ -28,14 +29,31 @@
 
 namespace pawl::core {
 
+// What a call may well take: learns quickly of slow ones, slowly of fast ones. Before the first it is slow.
+class expected_time {
+public:
+  void add(std::uint64_t took_ns) noexcept {
+    took_ns = std::min(took_ns, at_most_ns);
+    if (!known_) ns_ = took_ns;
+    else if (took_ns > ns_) ns_ += (took_ns - ns_) / 4;
+    else ns_ -= (ns_ - took_ns) / 64;
+    known_ = true;
+  }
+  [[nodiscard]] std::uint64_t ns() const noexcept { return ns_; }
+
+private:
+  static constexpr std::uint64_t at_most_ns = 200'000;  // it is enough to know that a call was slow
+  std::uint64_t ns_ = at_most_ns;
+  bool known_ = false;
+};
+
 struct step_counts {
   std::uint64_t completed = 0;
   std::uint64_t failures = 0;
   std::uint64_t retries = 0;
   std::uint64_t skips = 0;
   histogram times;  // of all calls
-  // What a call may well take: learns quickly of a slow one, slowly of fast ones. Nothing is known yet: slow.
-  std::uint64_t expected_ns = 1'000'000;
+  expected_time expected;
 };
 
 class worker {
@@ -113,7 +131,7 @@ private:
   item_group group_;  // to be run in this round
   item_group ended_;  // to be retired
   call_result result_;  // of the call under way; reused
-  std::uint64_t call_ns_ = 100'000;       // what a call takes, as a moving average: sizes the groups
+  expected_time expected_;                // of the calls of all steps
   std::uint64_t now_ns_ = 0;              // when the last call or admission ended
   std::uint64_t unasked_since_ns_ = 0;    // of the oldest such record; 0: there is none
   std::uint64_t steps_ = 0;               // completed, and not in the run's counts yet
