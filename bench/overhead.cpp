@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::array stores = {
     bench::store{"pawl", bench::measure_pawl},
+    bench::store{"memory", bench::measure_memory},
     bench::store{"lmdb-floor", bench::measure_lmdb_floor},
     bench::store{"lmdb-group", bench::measure_lmdb_group},
     bench::store{"sqlite-group", bench::measure_sqlite_group},
@@ -35,7 +36,7 @@ nlohmann::ordered_json describe(const bench::store& store, const bench::workload
   const auto rate = [&](double of, double by) { return by > 0 ? of / by : 0.0; };
   nlohmann::ordered_json json;
   json["store"] = store.name;
-  json["durability"] = "power";
+  json["durability"] = store.name == std::string_view("memory") ? "none" : "power";
   json["items"] = found.items;
   json["steps"] = work.steps;
   json["bytes"] = work.bytes;

@@ -74,6 +74,7 @@ struct store {
 };
 
 measurement measure_pawl(const workload& work);
+measurement measure_memory(const workload& work);
 measurement measure_lmdb_floor(const workload& work);
 measurement measure_lmdb_group(const workload& work);
 measurement measure_sqlite_group(const workload& work);

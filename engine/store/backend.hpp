@@ -145,11 +145,10 @@ public:
                                         std::span<const schema_record> schemas) = 0;
   // Folds whole checkpoints into the items, those of one item in the order of their sequence. Recorded, in
   // the durability that was asked for, when it returns, and seen by snapshots that are refreshed after
-  // settle(). All or nothing for each item; a
-  // large batch may be taken in several parts. After a throw with code disk_full the same groups may be
+  // settle(). All or nothing for each item; a large batch may be taken in several parts. After a throw with code disk_full the same groups may be
   // handed in again (what was taken in already is not taken in twice); after any other, every call that
   // writes throws errc::stopped. Checkpoints that cannot follow what is stored throw errc::damaged.
-  // One call at a time, from any thread.
+  // One call at a time, now from this thread, now from that.
   virtual void commit(std::span<const std::span<const std::byte>> groups) = 0;
   // Behind everything that was committed until now.
   [[nodiscard]] virtual log_position recorded() const { return 0; }
@@ -162,6 +161,9 @@ public:
   // Values of more bytes than this go through store_large.
   [[nodiscard]] virtual std::size_t large_threshold() const = 0;
   [[nodiscard]] virtual std::unique_ptr<snapshot> read() = 0;
+  // True where checkpoints are kept by nobody and nothing is ever found: the run then makes none, commits nothing,
+  // and no item waits. For measuring what the rest costs.
+  [[nodiscard]] virtual bool keeps_nothing() const { return false; }
   // 16 random bytes made with the state: the salt of idempotency keys.
   [[nodiscard]] virtual std::array<std::byte, 16> uuid() const = 0;
   [[nodiscard]] virtual backend_totals totals() const = 0;
