@@ -69,7 +69,7 @@ void journal::adopt(found_log& found) {
   newest_slot_ = found.newest_slot;
   for (log_part& part : found.parts) {
     size_ += part.in->size;
-    live_.push_back({std::move(part.in), part.end, part.end_offset, part.from, false});
+    live_.push_back({std::move(part.in), part.end, part.end_offset, part.from, false, nullptr, {}, 0});
   }
   for (std::shared_ptr<segment>& one : found.free) {
     size_ += one->size;
@@ -100,7 +100,7 @@ void journal::rescue(lsn durable) {
   if (!live_.empty()) live_.back().end = std::min(live_.back().end, fresh->header.first);
   fresh->size = offset;
   size_ += fresh->size;
-  live_.push_back({fresh, end, offset, first_place(fresh->header), false});
+  live_.push_back({fresh, end, offset, first_place(fresh->header), false, nullptr, {}, 0});
 }
 
 // Copies the frames that end behind `durable`; returns where the next may be written.
@@ -187,11 +187,7 @@ void journal::append_frame(std::unique_lock<std::mutex>& lock, std::span<const s
 
   const auto payload = groups.first(count);
   groups = groups.subspan(count);
-  std::uint32_t crc = salt_.begin();
-  for (const auto piece : payload) crc = crc32c(piece, crc);
-  const frame_header header = header_of(*live_.back().in, written_, size, crc);
-  write_frame(header, payload);
-  link_ = header.crc;
+  write_frame(payload, size);
   written_ += size;
   live_.back().end = written_;
   live_.back().dirty = true;
@@ -199,24 +195,62 @@ void journal::append_frame(std::unique_lock<std::mutex>& lock, std::span<const s
   if (options_.durability == durability::process) recorded_.store(written_, std::memory_order_release);
 }
 
-void journal::write_frame(const frame_header& header, std::span<const std::span<const std::byte>> payload) {
+frame_header journal::next_header(std::uint64_t size, std::uint32_t payload_crc) {
+  const frame_header header = header_of(*live_.back().in, written_, size, payload_crc);
+  link_ = header.crc;
+  return header;
+}
+
+void journal::write_frame(std::span<const std::span<const std::byte>> payload, std::uint64_t size) {
   live_segment& last = live_.back();
-  const std::uint64_t size = sizeof header + header.size;
-  if (!mapped_.empty() && size <= options_.mapped_append_max) {
-    store_frame(mapped_.subspan(last.used, size), header, payload);
-    const std::uint64_t end = (last.used + size + frame_alignment - 1) / frame_alignment * frame_alignment;
-    bytes_written_ += end - last.used;
-    last.used = end;
+  if (!is_mapped(size)) last.used = block_end(last.used);
+  const std::uint64_t before = last.used;
+  if (last.memory) write_from_memory(payload, size);
+  else write_from_pieces(payload, size);
+  bytes_written_ += last.used - before;
+}
+
+// Copied once into the memory that it will be applied from, and written from there in one piece.
+void journal::write_from_memory(std::span<const std::span<const std::byte>> payload, std::uint64_t size) {
+  live_segment& last = live_.back();
+  std::byte* const frame = last.memory->bytes.get() + last.used;
+  std::byte* at = frame + sizeof(frame_header);
+  for (const auto piece : payload) {
+    std::memcpy(at, piece.data(), piece.size());
+    at += piece.size();
+  }
+  const std::span<const std::byte> copied{frame + sizeof(frame_header), static_cast<std::size_t>(size)};
+  const frame_header header = next_header(size, salt_.crc(copied));
+  std::memcpy(frame, &header, sizeof header);
+  last.frames.push_back({last.used, size});
+  const std::uint64_t used = sizeof header + size;
+  if (is_mapped(size)) {
+    store_frame(mapped_.subspan(last.used, used), header, {&copied, 1});
+    last.used += (used + frame_alignment - 1) / frame_alignment * frame_alignment;
     return;
   }
-  last.used = block_end(last.used);
-  bytes_written_ += block_end(size);
+  std::memset(frame + used, 0, block_end(used) - used);  // whole blocks: nothing has to be read for them
+  last.in->bytes->write(last.used, {frame, static_cast<std::size_t>(block_end(used))});
+  last.used += block_end(used);
+}
+
+void journal::write_from_pieces(std::span<const std::span<const std::byte>> payload, std::uint64_t size) {
+  live_segment& last = live_.back();
+  std::uint32_t crc = salt_.begin();
+  for (const auto piece : payload) crc = crc32c(piece, crc);
+  const frame_header header = next_header(size, crc);
+  const std::uint64_t used = sizeof header + size;
+  if (is_mapped(size)) {
+    store_frame(mapped_.subspan(last.used, used), header, payload);
+    last.used += (used + frame_alignment - 1) / frame_alignment * frame_alignment;
+    return;
+  }
   pieces_.clear();
   pieces_.push_back(bytes_of(header));
   pieces_.insert(pieces_.end(), payload.begin(), payload.end());
-  pieces_.push_back(zeros().first(block_end(size) - size));  // whole blocks: nothing has to be read for them
+  pieces_.push_back(zeros().first(block_end(used) - used));
   last.in->bytes->write_pieces(last.used, pieces_);
-  last.used += block_end(size);
+  last.used += block_end(used);
 }
 
 // The header last: a process that is killed in here leaves no frame.
@@ -242,7 +276,7 @@ void journal::start_segment(std::unique_lock<std::mutex>& lock, std::uint64_t pa
   std::memcpy(block.data(), &next->header, sizeof next->header);
   next->bytes->write(0, block);
   link_ = next->header.crc;
-  live_.push_back({next, written_, journal_block_size, first_place(next->header), true});
+  live_.push_back({next, written_, journal_block_size, first_place(next->header), true, take_memory(next->size), {}, 0});
   open_ = true;
   if (options_.durability == durability::process && options_.mapped_append_max != 0)
     mapped_ = next->bytes->map(next->size);
@@ -274,6 +308,20 @@ std::shared_ptr<segment> journal::take_free(std::uint64_t size) {
   auto taken = std::move(*found);
   free_.erase(found);
   return taken;
+}
+
+// Memory of this size that nobody reads from any more; null where too much goes round already.
+std::shared_ptr<journal::image> journal::take_memory(std::uint64_t size) {
+  for (std::shared_ptr<image>& one : memories_)
+    if (one.use_count() == 1 && one->size >= size) return one;
+  std::erase_if(memories_, [&](const auto& one) {  // too small, from when the journal was
+    if (one.use_count() != 1 || one->size >= size) return false;
+    memory_size_ -= one->size;
+    return true;
+  });
+  if (memory_size_ + size > options_.memory_max) return nullptr;
+  memory_size_ += size;
+  return memories_.emplace_back(std::make_shared<image>(size));
 }
 
 // They double, so that a small state stays small and a large one soon has few large ones.
@@ -408,21 +456,25 @@ void journal::flush() {
 
 bool journal::read(log_batch& into, std::uint64_t bytes_max) {
   into.groups.clear();
+  into.held.clear();
   into.windows_used = 0;
   into.bytes = 0;
   const lsn limit = durable();
-  std::size_t place = 0;
-  for (;;) {
-    live_segment now;
+  for (std::size_t place = 0; into.bytes < bytes_max;) {
     live_segment* from = nullptr;
+    live_segment now;
     {
       const std::scoped_lock lock(mutex_);
       while (place < live_.size() && live_[place].read_from.first >= live_[place].end) ++place;
       if (place == live_.size()) break;
       from = &live_[place];  // stays in place: only release() takes any away, and its caller is here
+      if (from->memory) {
+        if (!take_frames(*from, limit, bytes_max, into)) break;
+        if (place + 1 < live_.size() || !open_) from->memory.reset();  // the batch holds it
+        continue;
+      }
       now = *from;
     }
-    if (into.bytes >= bytes_max) break;
     const bool goes_on = read_segment(now, limit, bytes_max - into.bytes, into);
     const std::scoped_lock lock(mutex_);
     from->read_from = now.read_from;
@@ -431,7 +483,20 @@ bool journal::read(log_batch& into, std::uint64_t bytes_max) {
   return into.bytes != 0;
 }
 
-// False where nothing more is to be read behind it.
+bool journal::take_frames(live_segment& from, lsn limit, std::uint64_t bytes_max, log_batch& into) {
+  into.held.push_back(from.memory);
+  for (; from.read_from.first < from.end; ++from.next_frame) {
+    const written_frame& one = from.frames[from.next_frame];
+    const lsn behind = from.read_from.first + one.payload_size;
+    if (behind > limit || into.bytes >= bytes_max) return false;
+    into.groups.emplace_back(from.memory->bytes.get() + one.offset + sizeof(frame_header),
+                             static_cast<std::size_t>(one.payload_size));
+    into.bytes += one.payload_size;
+    from.read_from.first = into.end = behind;
+  }
+  return true;
+}
+
 bool journal::read_segment(live_segment& from, lsn limit, std::uint64_t bytes_max, log_batch& into) {
   if (into.windows_used == into.windows.size()) into.windows.push_back(std::make_unique<frame_walker>(salt_));
   frame_walker& walker = *into.windows[into.windows_used++];

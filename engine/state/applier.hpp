@@ -20,8 +20,8 @@
 namespace pawl::core {
 
 struct applier_options {
-  std::uint64_t batch_bytes = std::uint64_t{64} << 20;    // of records that are folded at the same time
-  std::uint64_t backlog_bytes = std::uint64_t{64} << 20;  // of journal: that much is worth a batch
+  std::uint64_t batch_bytes = std::uint64_t{48} << 20;    // of records that are folded at the same time
+  std::uint64_t backlog_bytes = std::uint64_t{48} << 20;  // of journal: that much is worth a batch
   std::chrono::milliseconds idle{100};                    // where nothing came for so long, all is folded in
 };
 

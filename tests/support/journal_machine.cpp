@@ -16,7 +16,8 @@ journal_machine::journal_machine(std::uint64_t seed, durability mode, const mach
              .size_max = 256 << 10,
              .segment_size_first = 32 << 10,
              .segment_size_max = 64 << 10,
-             .mapped_append_max = std::size_t{random_() % 2 == 0 ? 0u : 4096u}};
+             .mapped_append_max = std::size_t{random_() % 2 == 0 ? 0u : 4096u},
+             .memory_max = std::uint64_t{random_() % 3 == 0 ? 0u : 100'000u}};
   journal::make(*files_, directory_, uuid_);
   plant();
 }
