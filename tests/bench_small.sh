@@ -15,17 +15,44 @@ fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 overhead() { "$build/bench/overhead" --json --dir "$folder" --items 200 "$@" || fail "overhead $*"; }
 field() { sed "s/.*\"$1\":\"\{0,1\}\([^,\"}]*\).*/\1/" "$folder/$2"; }
 
-fact "pawl and its peers end with the same rows, so they did the same work"
-for keys in ascending random; do
-  for store in pawl lmdb-group sqlite-group; do overhead --store $store --keys $keys --in-flight 16 >"$folder/$store"; done
-  for store in lmdb-group sqlite-group; do
-    [ "$(field hash $store)" = "$(field hash pawl)" ] || fail "$store and pawl differ with $keys keys"
-  done
-  cp "$folder/pawl" "$folder/pawl-$keys"
+# Which stores this build and this machine have.
+"$build/bench/overhead" --list >"$folder/list" || fail "overhead --list"
+stores=$(sed 's/.*"stores":\[\([^]]*\)\].*/\1/; s/[",]/ /g' "$folder/list")
+here() { case " $stores " in *" $1 "*) ;; *) return 1 ;; esac; }
+for store in pawl journal-floor lmdb-floor lmdb-group; do here $store || fail "$store is left out"; done
+for store in sqlite sqlite-group rocksdb postgres; do
+  if ! here $store; then
+    ! "$build/bench/overhead" --store $store --dir "$folder" 2>"$folder/absent" || fail "$store is not in the list and can be measured"
+    grep -q "$store cannot be measured here: " "$folder/absent" || fail "no word of why $store is not here"
+  fi
 done
-overhead --store lmdb-floor --in-flight 16 >"$folder/lmdb-floor"
-[ "$(field hash lmdb-floor)" = "$(field hash pawl-ascending)" ] || fail "lmdb-floor and pawl differ"
+
+peers=
+for store in $stores; do
+  case $store in pawl | *-floor) ;; *) peers="$peers $store" ;; esac
+done
+fact "pawl and its peers end with the same rows, so they did the same work:$peers"
+for keys in ascending random; do
+  overhead --store pawl --keys $keys --in-flight 16 >"$folder/pawl-$keys"
+done
 [ "$(field hash pawl-random)" != "$(field hash pawl-ascending)" ] || fail "the order of keys makes no difference to the hash"
+for store in $peers journal-floor lmdb-floor; do
+  overhead --store "$store" --in-flight 16 >"$folder/$store"
+  [ "$(field hash "$store")" = "$(field hash pawl-ascending)" ] || fail "$store and pawl differ"
+done
+
+fact "the same with random keys and the other durability"
+for store in $peers journal-floor; do
+  overhead --store "$store" --keys random --durability process --in-flight 16 >"$folder/$store"
+  [ "$(field hash "$store")" = "$(field hash pawl-random)" ] || fail "$store and pawl differ"
+done
+! "$build/bench/overhead" --store lmdb-floor --dir "$folder" --keys random 2>"$folder/refused" || fail "lmdb-floor has random keys"
+
+fact "a journal that is full goes on at its front, and nothing is left uncounted"
+overhead --store journal-floor --bytes 1048576 --steps 2 --in-flight 8 >"$folder/wrapped"
+overhead --store lmdb-floor --bytes 1048576 --steps 2 --in-flight 8 >"$folder/whole"
+[ "$(field items wrapped)" = 200 ] || fail "not 200 items"
+[ "$(field hash wrapped)" = "$(field hash whole)" ] || fail "the hash of what was written over is wrong"
 
 fact "the hash depends on the work"
 overhead --bytes 101 >"$folder/bytes"
@@ -35,14 +62,14 @@ for other in bytes steps; do
 done
 
 fact "a run says how many steps it did, and in what"
-[ "$(field items pawl)" = 200 ] || fail "not 200 items"
-for name in store durability items steps bytes in_flight workers key_order seconds steps_per_second ns_per_step flushes \
-  bytes_written peak_anon_mb hash; do
-  grep -q "\"$name\":" "$folder/pawl" || fail "no $name"
+[ "$(field items pawl-ascending)" = 200 ] || fail "not 200 items"
+for name in store durability items steps bytes in_flight workers key_order seconds steps_per_second ns_per_step \
+  drained_seconds flushes bytes_written peak_anon_mb hash; do
+  grep -q "\"$name\":" "$folder/pawl-ascending" || fail "no $name"
 done
 
 fact "a run that may not last long ends early and says how far it came"
-for store in pawl lmdb-floor sqlite-group; do
+for store in pawl journal-floor lmdb-floor $(printf '%s' "$peers" | sed 's/postgres//'); do  # it takes seconds to start
   "$build/bench/overhead" --json --dir "$folder" --items 1000000000 --in-flight 8 --store $store --seconds-max 0.2 >"$folder/early" ||
     fail "$store does not end early"
   [ "$(field items early)" -gt 0 ] || fail "$store did nothing"
