@@ -81,6 +81,36 @@ grep -q 'not of 5' "$folder/refused" || fail "no word of the 5"
 leftover=$(find "$folder" -name 'bench-*')
 [ -z "$leftover" ] || fail "left behind: $leftover"
 
+number() { sed "s/.*\"$1\":\([-0-9.e+]*\).*/\1/" "$folder/$2"; }
+small() { "$build/bench/$1" --dir "$folder" $2 >"$folder/$1" || fail "$1"; }  # $2: words are meant
+positive() { awk -v number="$(number "$1" "$2")" 'BEGIN { exit !(number > 0) }' || fail "$2 says that $1 is $(number "$1" "$2")"; }
+
+fact "many items are done once and found done again, also in random order"
+small many_items '--items 3000 --shuffle --in-flight 100'
+grep -q '"shuffled_run"' "$folder/many_items" || fail "no third run"
+
+fact "a flush, a step, a done item and an opening after a kill have a cost"
+small flush '--rounds 20'
+positive median_us flush
+small step_cost '--rounds 1 --in-flight 16'
+grep -q '"ratio":[-0-9]' "$folder/step_cost" || fail "no ratio"
+small state_size '--items 2000'
+positive compacted_bytes_per_item state_size
+small open_after_crash '--steps-max 2000 --in-flight 100'
+positive ready_seconds open_after_crash
+for name in many_items flush step_cost state_size open_after_crash; do
+  "$build/bench/$name" --help >/dev/null || fail "$name has no --help"
+  ! "$build/bench/$name" --dir "$folder/nowhere" >/dev/null 2>&1 || fail "$name works where there is no directory"
+done
+
+fact "each micro-benchmark runs"
+for program in "$build"/bench/micro_*; do
+  [ -x "$program" ] || continue  # left out without Google Benchmark
+  "$program" --benchmark_min_time=0.001 --benchmark_filter='-8192|1024' >"$folder/micro" 2>&1 || fail "$program: $(cat "$folder/micro")"
+done
+leftover=$(find "$folder" -name 'bench-*')
+[ -z "$leftover" ] || fail "left behind: $leftover"
+
 fact "the whole measurement runs, and each row of its table has a number"
 if grep -q '^SANITIZE:STRING=.' "$build/CMakeCache.txt"; then
   "$build/bench/many_items" --items 5000 --dir "$folder" >"$folder/many" || fail "many_items"
