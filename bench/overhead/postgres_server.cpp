@@ -98,7 +98,7 @@ postgres_server::postgres_server(const fs::path& directory, std::size_t connecti
   give_to_server(sockets_.path());
 
   const pid_t initdb = start({*folder / "initdb", "-D", cluster, "-U", "bench", "--auth=trust", "--encoding=UTF8",
-                              "--locale=C", "--no-instructions"});
+                              "--locale=C", "--no-sync", "--no-instructions"});
   int status = 0;
   while (::waitpid(initdb, &status, 0) < 0 && errno == EINTR) {
   }
