@@ -25,8 +25,6 @@ namespace {
 using namespace pawl;
 using namespace pawl::core;
 
-constexpr std::uint64_t steps = 4;
-
 // Knows no item.
 class empty_snapshot final : public snapshot {
 public:

@@ -24,6 +24,8 @@
 #include <string_view>
 #include <vector>
 
+#include <malloc.h>
+
 namespace {
 
 struct store {
@@ -96,6 +98,13 @@ nlohmann::ordered_json describe(const store& what, const bench::workload& work, 
   return json;
 }
 
+// What steps allocate and free stays with the process. Otherwise large results, of whatever store, are measured by how
+// long the kernel takes to hand out fresh pages for each of them.
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that is allowed
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
 void print(const nlohmann::ordered_json& json, bool as_json) {
   if (as_json) {
     std::cout << json.dump() << '\n';
@@ -150,6 +159,7 @@ int main(int argc, char** argv) try {
 
   const bench::fresh_directory directory(parent);
   work.directory = directory.path();
+  keep_freed_memory();
   bench::memory_watch memory;
   const bench::measurement found = chosen.measure(work);
   nlohmann::ordered_json json = describe(chosen, work, found);

@@ -79,13 +79,21 @@ struct follow {
   }
 };
 
+// The first step makes the string.
+template <bool Last>
+struct start {
+  std::size_t bytes;
+  ends* into;
+  std::string operator()(const std::uint64_t&) const {
+    if constexpr (Last) into->one_more();
+    return std::string(bytes, 'r');
+  }
+};
+
 template <std::size_t... Places>
 chain make_chain(std::size_t bytes, ends& into, std::index_sequence<Places...>) {
   constexpr std::size_t more = sizeof...(Places);
-  return pawl::workflow<"step_cost">(pawl::step<"first">([bytes, &into](const std::uint64_t&) {
-                                       if constexpr (more == 0) into.one_more();
-                                       return std::string(bytes, 'r');
-                                     }),
+  return pawl::workflow<"step_cost">(pawl::step<"first">(start<more == 0>{bytes, &into}),
                                      pawl::step<name<Places>()>(follow<Places + 1 == more>{&into})...);
 }
 

@@ -34,10 +34,12 @@ def arguments():
     parser.add_argument("build", type=pathlib.Path, help="the build folder")
     parser.add_argument("results", type=pathlib.Path, help="where results go")
     parser.add_argument("--rounds", type=int, default=5, help="how often each row is measured (default 5)")
-    parser.add_argument("--dir", type=pathlib.Path, help="a folder on the disk to be measured (default: in the build folder)")
+    parser.add_argument("--dir", type=pathlib.Path,
+                        help="a folder on the disk to be measured (default: in the build folder)")
     parser.add_argument("--only", nargs="+", choices=[*PARTS, "none"], help="measure only these parts")
     parser.add_argument("--quick", action="store_true", help="everything tiny: whether it works, not how fast it is")
-    parser.add_argument("--readme", type=pathlib.Path, help="a page whose part between bench:begin and bench:end is rewritten")
+    parser.add_argument("--readme", type=pathlib.Path,
+                        help="a page whose part between bench:begin and bench:end is rewritten")
     return parser.parse_args()
 
 

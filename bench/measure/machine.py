@@ -23,8 +23,8 @@ def load():
 
 def warn_if_busy():
     if load() > 0.5:
-        print(f"warning: the machine is busy (load {load():.2f}); on a virtual one a flush may then take ten times as long",
-              file=sys.stderr)
+        print(f"warning: the machine is busy (load {load():.2f}); "
+              "on a virtual one a flush may then take ten times as long", file=sys.stderr)
 
 
 def field(file, name):
@@ -43,7 +43,8 @@ def of_disk(disk, what):
 
 def disk_kind(disk):
     device = of_disk(disk, "source")
-    for prefix, kind in {"/dev/vd": "a virtio disk", "/dev/nvme": "an NVMe disk", "/dev/sd": "a SCSI or SATA disk"}.items():
+    kinds = {"/dev/vd": "a virtio disk", "/dev/nvme": "an NVMe disk", "/dev/sd": "a SCSI or SATA disk"}
+    for prefix, kind in kinds.items():
         if device.startswith(prefix):
             return kind
     return "a disk of unknown kind"
@@ -79,4 +80,5 @@ def describe(disk):
     text = (f"{os.cpu_count()} cores ({field('/proc/cpuinfo', 'model name')}), {memory_gib:.0f} GiB, "
             f"{file_system(disk)} on {disk_kind(disk)}, Linux {platform.release().split('-')[0]}, "
             f"load {load():.2f} when it began")
-    return {"machine": text, "versions": versions(), "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat()}
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    return {"machine": text, "versions": versions(), "date": today.isoformat()}

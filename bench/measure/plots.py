@@ -1,5 +1,6 @@
 """The curves as SVG, by gnuplot."""
 
+import math
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,7 @@ set xlabel '{x}' textcolor rgb '#333333'
 set ylabel '{y}' textcolor rgb '#333333'
 set logscale {logs}
 set xtics ({ticks})
+set xrange [{left}:{right}]
 set yrange [{low}:*]
 set format y '{format}'
 """
@@ -52,8 +54,10 @@ def tick(value):
 
 def script(file, title, x, y, curve, logs, label):
     places = sorted({place for points in curve.values() for place in points})
-    low = 10 ** (len(str(int(min(min(points.values()) for points in curve.values())))) - 1) if logs == "xy" else 0
-    text = HEAD.format(file=file, title=title, x=x, y=y, logs=logs, low=low, format=SHORT,
+    lowest = min(min(points.values()) for points in curve.values())
+    low = 10 ** math.floor(math.log10(lowest)) if logs == "xy" else 0
+    text = HEAD.format(file=file, title=title, x=x, y=y, logs=logs, format=SHORT,
+                       low=low, left=places[0] * 0.9, right=places[-1] * 1.15,
                        ticks=", ".join(f"'{label(place)}' {place}" for place in places))
     for number, points in enumerate(curve.values()):
         lines = "\n".join(f"{place} {points[place]}" for place in sorted(points))
@@ -61,13 +65,15 @@ def script(file, title, x, y, curve, logs, label):
     drawn = []
     for number, name in enumerate(curve):
         colour, width, dash, point = STYLES[name]
-        drawn.append(f"$line{number} using 1:2 with linespoints title '{name}' lc rgb '{colour}' lw {width} dt {dash} pt {point} ps 0.8")
+        drawn.append(f"$line{number} using 1:2 with linespoints title '{name}' "
+                     f"lc rgb '{colour}' lw {width} dt {dash} pt {point} ps 0.8")
     return text + "plot " + ", \\\n     ".join(drawn) + "\n"
 
 
 def megabytes(part):
     """Bytes of results a second, in MB."""
-    return {label: {size: steps * size / 1e6 for size, steps in points.items()} for label, points in report.medians(part).items()}
+    return {label: {size: steps * size / 1e6 for size, steps in points.items()}
+            for label, points in report.medians(part).items()}
 
 
 def draw(results, folder):
@@ -77,7 +83,8 @@ def draw(results, folder):
         wanted.append(("in_flight.svg", "Durable steps a second", "items in flight (peers: threads)", "steps/s",
                        report.medians(results["in_flight"]), "xy", lambda x: f"{x:,}"))
     if "payload" in results:
-        wanted.append(("payload.svg", "Results made durable", "bytes of a result", "MB/s", megabytes(results["payload"]), "xy", tick))
+        wanted.append(("payload.svg", "Results made durable", "bytes of a result", "MB/s",
+                       megabytes(results["payload"]), "xy", tick))
     if "chain" in results:
         wanted.append(("chain.svg", "Steps a second by the length of the chain", "steps of a chain", "steps/s",
                        report.medians(results["chain"]), "x", str))
@@ -86,7 +93,8 @@ def draw(results, folder):
         print("warning: no plots are drawn, gnuplot is not here", file=sys.stderr)
         return []
     for name, title, *rest in wanted:
-        done = subprocess.run(["gnuplot"], input=script(folder / name, title, *rest), capture_output=True, text=True, check=False)
+        done = subprocess.run(["gnuplot"], input=script(folder / name, title, *rest), capture_output=True, text=True,
+                              check=False)
         if done.returncode != 0:
             raise Trouble(f"gnuplot cannot draw {name}: {done.stderr.strip()}")
     return [(name, title) for name, title, *_ in wanted]

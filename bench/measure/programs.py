@@ -66,7 +66,8 @@ class Programs:
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except OSError as failure:
-            raise Trouble(f"cannot start {command[0]}: {failure.strerror}; build the target `benches` first") from failure
+            advice = "build the target `benches` first"
+            raise Trouble(f"cannot start {command[0]}: {failure.strerror}; {advice}") from failure
         if done.returncode != 0:
             raise Refused(command, done.stderr.strip() or f"ended with {done.returncode}")
         return json.loads(done.stdout)

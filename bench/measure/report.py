@@ -12,7 +12,8 @@ def read(folder):
     return {file.stem: json.loads(file.read_text()) for file in sorted(folder.glob("*.json")) if file.stem in TITLES}
 
 
-TITLES = {"rows": "", "compile_time": "", "in_flight": "items in flight", "payload": "bytes of a result", "chain": "steps of a chain"}
+TITLES = {"rows": "", "compile_time": "",
+          "in_flight": "items in flight", "payload": "bytes of a result", "chain": "steps of a chain"}
 
 
 def all_rows(results):
@@ -29,7 +30,8 @@ def table(results):
     for row, median in all_rows(results):
         if median is not None:
             held = "" if not row.target() else "**lost**" if row.lost(median) else "held"
-            lines.append(f"| {row.what} | {rows.number(median)} {row.unit} | {row.target()} | {held} |".replace("  ", " "))
+            cells = [row.what, f"{rows.number(median)} {row.unit}", row.target(), held]
+            lines.append("| " + " | ".join(cell.strip() for cell in cells) + " |")
     return "\n".join(lines)
 
 
@@ -45,8 +47,8 @@ def about(results):
     return f"Medians of {part['rounds']} rounds, {part['date']}. {part['machine']}. {part['versions']}."
 
 
-WORK = ("Where nothing else is said: durability power, 3 steps, results of 100 bytes, keys ascending, steps that do nothing,\n"
-        "1 worker. Peers that block have one thread for each item in flight.")
+WORK = """Where nothing else is said: durability power, 3 steps, results of 100 bytes, keys ascending, steps that do nothing,
+1 worker. Peers that block have one thread for each item in flight."""
 
 
 def medians(part):
@@ -54,13 +56,15 @@ def medians(part):
     gathered = {}
     for point in part["runs"]:
         gathered.setdefault(point["label"], {}).setdefault(point["x"], []).append(point["run"]["steps_per_second"])
-    return {label: {x: statistics.median(values) for x, values in points.items()} for label, points in gathered.items()}
+    return {label: {x: statistics.median(values) for x, values in points.items()}
+            for label, points in gathered.items()}
 
 
 def curve_table(name, part):
     curve = medians(part)
     places = sorted({x for points in curve.values() for x in points})
-    lines = [f"| steps/s by {TITLES[name]} | " + " | ".join(f"{x:,}" for x in places) + " |", "|---" * (len(places) + 1) + "|"]
+    lines = [f"| steps/s by {TITLES[name]} | " + " | ".join(f"{x:,}" for x in places) + " |",
+             "|---" * (len(places) + 1) + "|"]
     for label, points in curve.items():
         cells = [f"{points[x]:,.0f}" if x in points else "" for x in places]
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
@@ -84,7 +88,8 @@ def lost(results):
 def summary(results, folder, drawn):
     """What the README shows."""
     images = "\n\n".join(f"![{title}]({folder}/{name})" for name, title in drawn)
-    return "\n\n".join(part for part in (about(results), WORK, table(results), lost(results), missing(results), images) if part)
+    parts = [about(results), WORK, table(results), lost(results), missing(results), images]
+    return "\n\n".join(part for part in parts if part)
 
 
 def put_into(file, text):
