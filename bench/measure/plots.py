@@ -41,8 +41,8 @@ set yrange [{low}:*]
 set format y '{format}'
 """
 
-# 1,000 as 1k, 1,000,000 as 1M.
-SHORT = "%.0s%c"
+# Of an axis: 1,000 as 1k, 1,000,000 as 1M; or the plain number.
+FORMATS = {"steps/s": "%.0s%c", "MB/s": "%g"}
 
 
 def tick(value):
@@ -56,7 +56,7 @@ def script(file, title, x, y, curve, logs, label):
     places = sorted({place for points in curve.values() for place in points})
     lowest = min(min(points.values()) for points in curve.values())
     low = 10 ** math.floor(math.log10(lowest)) if logs == "xy" else 0
-    text = HEAD.format(file=file, title=title, x=x, y=y, logs=logs, format=SHORT,
+    text = HEAD.format(file=file, title=title, x=x, y=y, logs=logs, format=FORMATS[y],
                        low=low, left=places[0] * 0.9, right=places[-1] * 1.15,
                        ticks=", ".join(f"'{label(place)}' {place}" for place in places))
     for number, points in enumerate(curve.values()):
