@@ -186,7 +186,7 @@ TEST_CASE("a disk that is really full is named, nothing acknowledged is lost, an
     pawl::engine_options options = quiet();
     options.window_items = 256;
     pawl::engine engine(disk / "state", options);
-    std::ofstream(disk / "ballast") << std::string(8 << 20, 'b');
+    std::ofstream(disk / "ballast") << std::string(13 << 20, 'b');
     try {
       engine.run(w, numbers(5000));
       FAIL("24 MB held it all");

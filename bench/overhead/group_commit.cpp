@@ -1,18 +1,15 @@
 #include "overhead/group_commit.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <vector>
 
 namespace bench {
 namespace {
-
-using clock = std::chrono::steady_clock;
 
 class group_commit {
 public:
@@ -32,8 +29,8 @@ public:
   group_commit(const group_commit&) = delete;
   group_commit& operator=(const group_commit&) = delete;
 
-  // Blocks until `what` is durable; false where the store has failed.
-  bool write(const record& what) {
+  // Blocks until `what` is durable. Throws what the store has thrown.
+  void write(const record& what) {
     std::uint32_t group = 0;
     bool first = false;
     {
@@ -47,11 +44,10 @@ public:
     for (std::uint32_t durable = durable_.load(std::memory_order_acquire); durable - group > half;
          durable = durable_.load(std::memory_order_acquire))
       durable_.wait(durable, std::memory_order_acquire);
-    return !failed_.load(std::memory_order_relaxed);
+    if (failed_.load(std::memory_order_acquire)) std::rethrow_exception(failure_);
   }
 
   [[nodiscard]] std::uint64_t groups() const noexcept { return groups_; }
-  [[nodiscard]] std::exception_ptr failure() const noexcept { return failure_; }
 
 private:
   // The numbers of groups may wrap: the distance between two tells which comes first.
@@ -94,7 +90,7 @@ private:
       ++groups_;
     } catch (...) {
       failure_ = std::current_exception();
-      failed_.store(true, std::memory_order_relaxed);
+      failed_.store(true, std::memory_order_release);
     }
   }
 
@@ -110,46 +106,24 @@ private:
   // Of the writer; others look when it has ended, or nothing is under way.
   std::vector<record> writing_;
   std::uint64_t groups_ = 0;
-  std::exception_ptr failure_;
+  std::exception_ptr failure_;  // others read it behind failed_
   std::thread writer_;
 };
 
-bool take_through(std::uint64_t key, const workload& work, group_commit& log) {
-  std::string result = first_step(key, work.bytes);
-  if (!log.write({key, 1, result})) return false;
-  for (std::uint32_t step = 2; step <= work.steps; ++step) {
-    result = next_step(result);
-    if (!log.write({key, step, result})) return false;
-  }
-  return true;
-}
+class member final : public step_writer {
+public:
+  explicit member(group_commit& log) : log_(log) {}
+  void write(const record& what) override { log_.write(what); }
+
+private:
+  group_commit& log_;
+};
 
 }  // namespace
 
 measurement measure_group_commit(const workload& work, group_store& into) {
   group_commit log(into, work.in_flight);
-  std::atomic<std::uint64_t> next{0};
-  std::atomic<std::uint64_t> done{0};
-  const auto began = clock::now();
-  const auto in_time = [&] {
-    return work.seconds_max == 0 || clock::now() - began < std::chrono::duration<double>(work.seconds_max);
-  };
-  const auto work_on_items = [&] {
-    std::uint64_t mine = 0;
-    for (std::uint64_t number = next++; number < work.items && in_time(); number = next++) {
-      if (!take_through(key_of(number, work.keys), work, log)) break;
-      ++mine;
-    }
-    done += mine;
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < work.in_flight; ++i) threads.emplace_back(work_on_items);
-  }
-  measurement found;
-  found.seconds = std::chrono::duration<double>(clock::now() - began).count();
-  if (log.failure()) std::rethrow_exception(log.failure());
-  found.items = done;
+  measurement found = run_blocking_threads(work, [&] { return std::make_unique<member>(log); });
   found.flushes = log.groups();
   found.hash = into.hash();
   return found;

@@ -1,24 +1,16 @@
-// Group commit as one writes it by hand today: threads that block.
+// Group commit as one writes it by hand today.
 //
-// Each thread does a step, hands the record over, and sleeps until the group that
-// its record went with is on the disk. One writer thread commits what gathered
-// while its last commit ran, and lets those whom that commit woke come along.
-// Knows nothing of what the records go into.
+// Each thread hands its record over, and sleeps until the group that the record
+// went with is on the disk. One writer thread commits what gathered while its
+// last commit ran, and lets those whom that commit woke come along. Knows nothing
+// of what the records go into.
 #pragma once
 
-#include "overhead/work.hpp"
+#include "overhead/blocking_threads.hpp"
 
-#include <cstdint>
 #include <span>
-#include <string_view>
 
 namespace bench {
-
-struct record {
-  std::uint64_t key;
-  std::uint32_t step;       // completed: 1 after the first
-  std::string_view result;  // of the thread that waits, so it lives until the group is durable
-};
 
 // What the groups are written to. All calls come one after the other.
 class group_store {

@@ -1,5 +1,8 @@
-// LMDB with full sync, for the peers: one unnamed database, keys are numbers.
+// LMDB for the peers: one unnamed database, keys are numbers; full sync, or none where only the death of the
+// process is to be survived.
 #pragma once
+
+#include "overhead/work.hpp"
 
 #include <lmdb.h>
 
@@ -24,7 +27,7 @@ struct lmdb_file {
   std::unique_ptr<MDB_env, close_env> env;
   MDB_dbi rows = 0;
 
-  explicit lmdb_file(const std::filesystem::path& directory) {
+  lmdb_file(const std::filesystem::path& directory, durability kind) {
     MDB_env* made = nullptr;
     check_lmdb(mdb_env_create(&made), "make an environment");
     env.reset(made);
@@ -34,7 +37,8 @@ struct lmdb_file {
     constexpr std::size_t map_size = std::size_t{256} << 30;
 #endif
     check_lmdb(mdb_env_set_mapsize(made, map_size), "set the size of the map");
-    check_lmdb(mdb_env_open(made, directory.c_str(), MDB_NOTLS | MDB_NOMEMINIT, 0600), "open the environment");
+    const unsigned sync = kind == durability::power ? 0 : MDB_NOSYNC;
+    check_lmdb(mdb_env_open(made, directory.c_str(), MDB_NOTLS | MDB_NOMEMINIT | sync, 0600), "open the environment");
     MDB_txn* txn = begin();
     check_lmdb(mdb_dbi_open(txn, nullptr, MDB_INTEGERKEY, &rows), "open the database");
     check_lmdb(mdb_txn_commit(txn), "commit");

@@ -1,9 +1,10 @@
 // The floor `lmdb-floor`: what LMDB itself costs, with no engine on top.
 //
 // One thread inserts a record for each step of each item, keys ascending, `batch`
-// records to a commit, full sync. A record is as long as the row that pawl
+// records to a commit. A record is as long as the row that pawl
 // writes for an item that has come so far, which pawl's own write_row tells.
 #include "overhead/lmdb_file.hpp"
+#include "overhead/stopwatch.hpp"
 #include "overhead/work.hpp"
 
 #include "record/row.hpp"
@@ -11,13 +12,12 @@
 #include <chrono>
 #include <cstring>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace bench {
 namespace {
-
-using clock = std::chrono::steady_clock;
 
 // The length of the row of an item, somewhere in the middle of the run, that has completed `steps` steps.
 std::size_t row_size(unsigned steps, const workload& work) {
@@ -85,15 +85,15 @@ private:
 }  // namespace
 
 measurement measure_lmdb_floor(const workload& work) {
-  const lmdb_file file(work.directory);
+  if (work.keys != key_order::ascending) throw std::invalid_argument("lmdb-floor inserts in ascending order only");
+  const lmdb_file file(work.directory, work.durability);
   std::vector<std::size_t> sizes;
   for (unsigned step = 1; step <= work.steps; ++step) sizes.push_back(row_size(step, work));
 
   writer rows(file, work.batch != 0 ? work.batch : work.in_flight);
   measurement found;
-  const auto began = clock::now();
-  for (; found.items < work.items; ++found.items) {
-    if (work.seconds_max != 0 && clock::now() - began > std::chrono::duration<double>(work.seconds_max)) break;
+  const stopwatch watch(work.seconds_max);
+  for (; found.items < work.items && watch.in_time(); ++found.items) {
     std::string result = first_step(found.items, work.bytes);
     for (unsigned step = 0; step < work.steps; ++step) {
       if (step != 0) result = next_step(result);
@@ -101,7 +101,8 @@ measurement measure_lmdb_floor(const workload& work) {
     }
   }
   rows.commit();
-  found.seconds = std::chrono::duration<double>(clock::now() - began).count();
+  found.seconds = watch.seconds();
+  found.bytes_written = watch.bytes_written();
   found.flushes = rows.commits();
   file.for_each([&](std::uint64_t name, const MDB_val& value) {
     if (name % work.steps != work.steps - 1) return;

@@ -15,7 +15,7 @@ namespace {
 // A row is the number of steps completed, u32, and the latest result.
 class lmdb_rows final : public group_store {
 public:
-  explicit lmdb_rows(const std::filesystem::path& directory) : file_(directory) {}
+  explicit lmdb_rows(const workload& work) : file_(work.directory, work.durability) {}
 
   void write(std::span<const record> group) override {
     sorted_.assign(group.begin(), group.end());
@@ -55,7 +55,7 @@ private:
 }  // namespace
 
 measurement measure_lmdb_group(const workload& work) {
-  lmdb_rows rows(work.directory);
+  lmdb_rows rows(work);
   return measure_group_commit(work, rows);
 }
 

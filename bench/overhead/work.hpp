@@ -2,20 +2,26 @@
 //
 // A step does next to nothing: it makes a value of a given size out of the one
 // before. All stores do the same steps, so what differs is what it costs to
-// have each step on the disk before the item's next one starts. Knows no store.
+// have each step recorded before the item's next one starts. Knows no store.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace bench {
 
 enum class key_order { ascending, random };
+
+// What a step survives once the item's next one has started.
+enum class durability {
+  power,    // the loss of power
+  process,  // the death of the process
+};
 
 struct workload {
   std::uint64_t items = 300'000;
@@ -24,16 +30,22 @@ struct workload {
   std::size_t in_flight = 8192;  // for a peer: threads, each waiting for the step of its item
   std::size_t workers = 1;       // of pawl
   key_order keys = key_order::ascending;
+  bench::durability durability = bench::durability::power;
   double seconds_max = 0;           // 0: until all items are done. Else no item is started after that
-  std::uint64_t batch = 0;          // of lmdb-floor: records in a commit; 0: as many as are in flight
+  std::uint64_t batch = 0;          // of the floors: records in a group; 0: as many as are in flight
   std::filesystem::path directory;  // fresh and empty, on the disk that is measured
 };
 
 struct measurement {
-  std::uint64_t items = 0;    // done; each with all its steps on the disk
-  double seconds = 0;         // from the first item until everything is durable
-  std::uint64_t flushes = 0;  // transactions made durable
+  std::uint64_t items = 0;    // done; each with all its steps recorded
+  double seconds = 0;         // from the first item until everything is as durable as was asked for
+  std::uint64_t flushes = 0;  // groups made durable; 0 where the store does not tell
   std::uint64_t hash = 0;     // of what is found in the store afterwards: hash_of, summed over the items
+  // From the first item until nothing remains to be moved from a log to where it is looked up; only pawl has
+  // such an end.
+  std::optional<double> drained_seconds{};
+  std::uint64_t bytes_written = 0;               // sent towards the disk while the clock ran, as the kernel counts it
+  std::uint64_t anonymous_memory_elsewhere = 0;  // of other processes that did a part of the work, bytes
 };
 
 // One to one, so that keys in random order are as many as those in ascending order.
@@ -68,15 +80,15 @@ inline std::uint64_t hash_of(std::uint64_t key, std::string_view result) noexcep
   return scattered(hash);
 }
 
-struct store {
-  std::string_view name;
-  measurement (*measure)(const workload& work);
-};
-
+// Each throws what its store throws, std::invalid_argument for a workload that it cannot do.
 measurement measure_pawl(const workload& work);
 measurement measure_memory(const workload& work);
+measurement measure_journal_floor(const workload& work);
 measurement measure_lmdb_floor(const workload& work);
 measurement measure_lmdb_group(const workload& work);
+measurement measure_sqlite(const workload& work);
 measurement measure_sqlite_group(const workload& work);
+measurement measure_rocksdb(const workload& work);
+measurement measure_postgres(const workload& work);
 
 }  // namespace bench

@@ -9,7 +9,7 @@ namespace bench {
 namespace {
 
 // The number behind `name` in a file of lines `NAME: NUMBER ...`; 0 where there is none.
-std::uint64_t number_in(const char* file, const std::string& name) {
+std::uint64_t number_in(const std::string& file, const std::string& name) {
   std::ifstream lines(file);
   for (std::string word; lines >> word;) {
     if (word != name) continue;
@@ -20,11 +20,13 @@ std::uint64_t number_in(const char* file, const std::string& name) {
   return 0;
 }
 
+std::string folder_of(pid_t process) { return "/proc/" + (process == this_process ? "self" : std::to_string(process)); }
+
 }  // namespace
 
-std::uint64_t anonymous_memory() { return number_in("/proc/self/status", "RssAnon:") * 1024; }
+std::uint64_t anonymous_memory(pid_t process) { return number_in(folder_of(process) + "/status", "RssAnon:") * 1024; }
 
-std::uint64_t bytes_written() { return number_in("/proc/self/io", "write_bytes:"); }
+std::uint64_t bytes_written(pid_t process) { return number_in(folder_of(process) + "/io", "write_bytes:"); }
 
 memory_watch::memory_watch()
     : thread_([this] {

@@ -79,7 +79,10 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
       if (now_ns_ - began_ns > slow_source_ns) break;  // start what is here
     }
     if (group_.empty()) break;
-    if (run_.records) resume_.refresh();  // after the keys were looked for in flight: see the head of the header
+    if (run_.records) {
+      resume_.refresh();  // after the keys were looked for in flight: see the head of the header
+      unseen_.forget(resume_.view().seen());
+    }
     for (active_item* item : group_) settle(item, so_far);
     group_.clear();
   }
@@ -109,6 +112,7 @@ bool admission::pull_one() {
     return false;
   }
   now_ns_ = run_.time.now_ns();
+  item->is_new = false;
   item->values[0] = place;
   item->ordinal = ++pulled_;
   item->bytes = run_.layout.size();
@@ -163,14 +167,25 @@ void admission::drop(active_item* item) {
   pool_.give_back(item);
 }
 
+// Is something stored of this item? Then stored_ says what.
+bool admission::find(const active_item& item) {
+  if (resume_.view().find(run_.workflow.id, item.key, stored_, false)) return true;
+  if (!unseen_.may_have(item.key_hash)) return false;
+  run_.store.settle();
+  resume_.refresh();
+  unseen_.forget(resume_.view().seen());
+  return resume_.view().find(run_.workflow.id, item.key, stored_, false);
+}
+
 // Finds out what is stored of an item, and what is to be done with it.
 void admission::settle(active_item* item, found& so_far) {
   try {
-    if (run_.records && resume_.view().find(run_.workflow.id, item->key, stored_, false)) {
+    if (run_.records && find(*item)) {
       settle_stored(item, stored_, so_far);
       return;
     }
     item->id = next_id_++;
+    item->is_new = true;
     seen_.insert(item->id);
     ++new_items_;
     const bool wait = so_far.own.size() >= so_far.most;
@@ -428,8 +443,10 @@ bool admission::retire(item_group& items, bool may_wait) {
   else if (!lock.try_lock()) return false;
   const bool was_full = !has_room();
   std::array<std::uint64_t, 5> ended{};
+  const log_position recorded = run_.store.recorded();
   for (active_item* item : items) {
     ++ended[static_cast<std::size_t>(item->state)];
+    if (item->is_new && recorded != 0) unseen_.add(item->key_hash, recorded);
     drop(item);
   }
   items.clear();

@@ -6,7 +6,9 @@
 //
 // Duplicates: a key is looked for first among the keys in flight, then in a
 // snapshot taken after that look. An item leaves the table of keys only when its
-// last checkpoint is committed, so no key can be missed between the two.
+// last checkpoint is committed, so no key can be missed between the two. Where
+// storage commits into a log that snapshots see later, keys of new items go from
+// the one table into another (unseen_keys) until they do.
 #pragma once
 
 #include "run/id_set.hpp"
@@ -15,6 +17,7 @@
 #include "run/ready_queue.hpp"
 #include "run/resume.hpp"
 #include "run/run_state.hpp"
+#include "run/unseen_keys.hpp"
 
 #include <pawl/error.hpp>
 
@@ -58,6 +61,7 @@ private:
   void settle(active_item* item, found& so_far);
   void settle_stored(active_item* item, const stored_item& stored, found& so_far);
   void leave_out(active_item* item, std::string_view reason);
+  [[nodiscard]] bool find(const active_item& item);
   [[nodiscard]] bool admit_new(active_item& item, lane& into, bool wait);
   void fail_new(active_item& item, lane& into, checkpoint_header header, std::string_view reason);
   void end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason);
@@ -82,6 +86,7 @@ private:
   std::mutex mutex_;
   item_pool pool_;
   key_table in_flight_;
+  unseen_keys unseen_;
   id_set seen_;
   item_id next_id_;
   std::uint64_t pulled_ = 0;

@@ -40,6 +40,7 @@ struct alignas(cache_line) active_item {
   std::uint32_t attempts = 0;        // failed attempts of the step it stands at
   std::uint16_t step = 0;            // the step that comes next; steps.size() when all are completed
   bool ended = false;                // its last checkpoint is written; `state` says how it ended
+  bool is_new = false;               // admitted by this run: snapshots may not show it yet
   bool backing_off = false;          // goes to the timers when its checkpoint is acknowledged
   item_state state = item_state::pending;  // as recorded, or as the checkpoint under way will record it
 

@@ -2,18 +2,21 @@
 // append-only log what it does, one line for each thing, written with one write():
 //
 //   S RUN KEY STEP   the step's function is entered        E RUN KEY STEP   ... is about to return
-//   D RUN            a commit is about to flush its data   M RUN            its meta page is written: it is committed
-//   R RUN DONE       run() returned, with so many items done
+//   D RUN            the journal is about to be flushed    M RUN            it is flushed: a group is committed
+//   W RUN            some file of the state is about to be written
+//   L RUN            LMDB is about to flush                R RUN DONE       run() returned, with so many items done
 //
 // The log lies in the page cache, so it survives the kill and is evidence from
-// outside. D and M come from the C library's fdatasync and pwrite, which this
-// program stands in for.
+// outside. D, M, W and L come from the C library's functions, which this program
+// stands in for; with them it is killed inside the journal, inside the folding into
+// LMDB, and inside recovery.
 //
 //   child STATE OUT LOG RUN ITEMS WORKERS KILL_AT MODE
 //
-// KILL_AT n: SIGKILL at the n-th line (0: never). MODE: plain, slow (steps that take
-// 50 us), or canary (the effect of `write` happens after the step has returned, as it
-// would if an engine recorded a step before its success).
+// KILL_AT n: SIGKILL at the n-th line (0: never). MODE, words joined by commas: plain;
+// slow (steps that take 50 us); process (that durability); canary (the effect of
+// `write` happens after the step has returned, as it would if an engine recorded a
+// step before its success).
 
 #include <pawl/pawl.hpp>
 
@@ -21,6 +24,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/null_sink.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -76,27 +80,45 @@ struct parsed {
 
 }  // namespace
 
-extern "C" int fdatasync(int fd) {
-  tell("D " + run_number);
-  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+namespace {
+
+bool is_of_journal(int fd) {
+  char path[512];
+  const ssize_t size = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), path, sizeof path);
+  return size > 0 && std::string_view(path, static_cast<std::size_t>(size)).find("/journal/") != std::string_view::npos;
 }
 
-// LMDB writes its meta page, 120 bytes of it, by pwrite to a synchronous descriptor: that is the commit.
+}  // namespace
+
+extern "C" int fdatasync(int fd) {
+  const bool journal = is_of_journal(fd);
+  tell((journal ? "D " : "L ") + run_number);
+  const auto status = static_cast<int>(::syscall(SYS_fdatasync, fd));
+  if (journal && status == 0) tell("M " + run_number);
+  return status;
+}
+
 extern "C" ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
-  const auto written = static_cast<ssize_t>(::syscall(SYS_pwrite64, fd, bytes, size, offset));
-  if (size == 120) tell("M " + run_number);
-  return written;
+  tell("W " + run_number);
+  return static_cast<ssize_t>(::syscall(SYS_pwrite64, fd, bytes, size, offset));
 }
 extern "C" ssize_t pwrite64(int fd, const void* bytes, size_t size, off_t offset) { return pwrite(fd, bytes, size, offset); }
+
+extern "C" ssize_t writev(int fd, const iovec* pieces, int count) {
+  tell("W " + run_number);
+  return static_cast<ssize_t>(::syscall(SYS_writev, fd, pieces, count));
+}
 
 int main(int argc, char** argv) {
   if (argc != 9) return 2;
   const std::filesystem::path out = argv[2];
   const std::string mode = argv[8];
+  const bool slow = mode.find("slow") != std::string::npos;
+  const bool canary = mode.find("canary") != std::string::npos;
   run_number = argv[4];
   kill_at = std::atol(argv[7]);
   const auto work = [&] {
-    if (mode != "slow") return;
+    if (!slow) return;
     const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
     while (std::chrono::steady_clock::now() < until) {}
   };
@@ -113,7 +135,7 @@ int main(int argc, char** argv) {
         const std::string text = p.text + " " + std::to_string(p.length);
         const told telling(key, "1");
         work();
-        if (mode == "canary")
+        if (canary)
           std::thread([path = out / key, text] {
             std::this_thread::sleep_for(std::chrono::milliseconds(2));
             write_whole(path, text);
@@ -129,6 +151,8 @@ int main(int argc, char** argv) {
   pawl::engine_options options;
   options.workers = static_cast<std::size_t>(std::atol(argv[6]));
   options.window_items = 64;
+  options.journal_bytes = 16 << 20;
+  if (mode.find("process") != std::string::npos) options.durability = pawl::durability::process;
   options.logger = std::make_shared<spdlog::logger>("quiet", std::make_shared<spdlog::sinks::null_sink_mt>());
   try {
     // Before the engine is opened, so that making a state and opening it again are killed in the middle as well.
@@ -140,7 +164,7 @@ int main(int argc, char** argv) {
                                              if (next == items) return std::nullopt;
                                              return next++;
                                            }));
-    if (mode == "canary") std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (canary) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     tell("R " + run_number + " " + std::to_string(report.done));
     return report.done == static_cast<std::uint64_t>(items) ? 0 : 1;
   } catch (const std::exception& failure) {

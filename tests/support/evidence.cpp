@@ -68,7 +68,8 @@ struct step_history {
 
 }  // namespace
 
-std::vector<std::string> violations(const std::filesystem::path& log, bool one_worker) {
+std::vector<std::string> violations(const child_options& options) {
+  const bool one_worker = options.workers == 1 && !options.is_process();
   std::vector<std::string> found;
   std::map<std::pair<std::string, int>, step_history> steps;
   // Per run: where the last commits began and ended, and the last start by a worker.
@@ -76,7 +77,7 @@ std::vector<std::string> violations(const std::filesystem::path& log, bool one_w
   std::size_t last_start = 0;
   std::vector<std::pair<std::size_t, std::size_t>> commits;  // of the run at hand: began, ended
   int run = -1;
-  const std::vector<line> lines = read_log(log);
+  const std::vector<line> lines = read_log(options.dir / "log");
   const auto acknowledge_by_commits = [&] {
     // Ended, then another step started by the same and only worker, so its checkpoint was handed over; and the
     // commit that began after an earlier one had ended, after that, took it along.
@@ -108,7 +109,7 @@ std::vector<std::string> violations(const std::filesystem::path& log, bool one_w
       if (one.step > 0) {
         step_history& before = steps[{one.key, one.step - 1}];
         // In a later run the state that was opened is the proof; in the same one a commit must lie between.
-        if (before.last_run == run && (!before.ended || commits.empty() || commits.back().first < before.ended_at))
+        if (!options.is_process() && before.last_run == run && (!before.ended || commits.empty() || commits.back().first < before.ended_at))
           found.push_back(name + " started before the step in front of it was committed, in run " + std::to_string(run));
         before.acknowledged = true;
       }
