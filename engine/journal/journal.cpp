@@ -213,7 +213,7 @@ void journal::write_frame(std::span<const std::span<const std::byte>> payload, s
 // Copied once into the memory that it will be applied from, and written from there in one piece.
 void journal::write_from_memory(std::span<const std::span<const std::byte>> payload, std::uint64_t size) {
   live_segment& last = live_.back();
-  std::byte* const frame = last.memory->bytes.get() + last.used;
+  std::byte* const frame = last.memory->bytes.data() + last.used;
   std::byte* at = frame + sizeof(frame_header);
   for (const auto piece : payload) {
     std::memcpy(at, piece.data(), piece.size());
@@ -489,7 +489,7 @@ bool journal::take_frames(live_segment& from, lsn limit, std::uint64_t bytes_max
     const written_frame& one = from.frames[from.next_frame];
     const lsn behind = from.read_from.first + one.payload_size;
     if (behind > limit || into.bytes >= bytes_max) return false;
-    into.groups.emplace_back(from.memory->bytes.get() + one.offset + sizeof(frame_header),
+    into.groups.emplace_back(from.memory->bytes.data() + one.offset + sizeof(frame_header),
                              static_cast<std::size_t>(one.payload_size));
     into.bytes += one.payload_size;
     from.read_from.first = into.end = behind;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "journal/control.hpp"
+#include "journal/large_memory.hpp"
 #include "journal/recovery.hpp"
 #include "journal/segment.hpp"
 
@@ -104,8 +105,8 @@ public:
 private:
   // What is written of a segment in this life of it, at the offsets of its file.
   struct image {
-    explicit image(std::uint64_t of) : bytes(new std::byte[of]), size(of) {}
-    std::unique_ptr<std::byte[]> bytes;
+    explicit image(std::uint64_t of) : bytes(static_cast<std::size_t>(of)), size(of) {}
+    large_memory bytes;
     std::uint64_t size;
   };
   struct written_frame {

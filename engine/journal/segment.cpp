@@ -46,12 +46,9 @@ bool frame_walker::hold(std::uint64_t offset, std::size_t size, bool may_read) {
   if (held_size_ != 0 && offset >= held_ && offset + size <= held_ + held_size_) return true;
   if (!may_read) return false;
   const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(size, window_), file_end_ - offset));
-  if (wanted > capacity_) {
-    buffer_.reset(new std::byte[wanted]);
-    capacity_ = wanted;
-  }
   held_size_ = 0;
-  of_->bytes->read(offset, {buffer_.get(), wanted});
+  if (wanted > buffer_.size()) buffer_ = large_memory(wanted);
+  of_->bytes->read(offset, {buffer_.data(), wanted});
   held_ = offset;
   held_size_ = wanted;
   return true;

@@ -3,6 +3,7 @@
 
 #include "file/file_system.hpp"
 #include "journal/format.hpp"
+#include "journal/large_memory.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -59,15 +60,14 @@ public:
 private:
   [[nodiscard]] bool hold(std::uint64_t offset, std::size_t size, bool may_read);
   [[nodiscard]] bool look_at(std::uint64_t offset, frame& into, bool may_read);
-  [[nodiscard]] const std::byte* at(std::uint64_t offset) const noexcept { return buffer_.get() + (offset - held_); }
+  [[nodiscard]] const std::byte* at(std::uint64_t offset) const noexcept { return buffer_.data() + (offset - held_); }
 
   journal_salt salt_;
   const segment* of_ = nullptr;
   frame_place place_;
   std::uint64_t file_end_ = 0;
   std::size_t window_ = 0;
-  std::unique_ptr<std::byte[]> buffer_;
-  std::size_t capacity_ = 0;
+  large_memory buffer_;
   std::uint64_t held_ = 0;       // offset of the window
   std::size_t held_size_ = 0;
 };

@@ -79,10 +79,7 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
       if (now_ns_ - began_ns > slow_source_ns) break;  // start what is here
     }
     if (group_.empty()) break;
-    if (run_.records) {
-      resume_.refresh();  // after the keys were looked for in flight: see the head of the header
-      unseen_.forget(resume_.view().seen());
-    }
+    if (run_.records) refresh();  // after the keys were looked for in flight: see the head of the header
     for (active_item* item : group_) settle(item, so_far);
     group_.clear();
   }
@@ -170,11 +167,28 @@ void admission::drop(active_item* item) {
 // Is something stored of this item? Then stored_ says what.
 bool admission::find(const active_item& item) {
   if (resume_.view().find(run_.workflow.id, item.key, stored_, false)) return true;
-  if (!unseen_.may_have(item.key_hash)) return false;
+  if (!lags_ || !may_be_unseen(item)) return false;
   run_.store.settle();
-  resume_.refresh();
-  unseen_.forget(resume_.view().seen());
+  refresh();
   return resume_.view().find(run_.workflow.id, item.key, stored_, false);
+}
+
+void admission::refresh() {
+  resume_.refresh();
+  const log_position seen = resume_.view().seen();
+  lags_ = seen != everything;
+  unseen_.forget(seen);
+}
+
+// An item of this key may have been admitted by this run and have ended, and the snapshot may not show it yet.
+bool admission::may_be_unseen(const active_item& item) {
+  if (!ascending_) return unseen_.may_have(item.key_hash);
+  if (greatest_ < item.key) {
+    greatest_.assign(item.key);
+    return false;
+  }
+  ascending_ = false;
+  return true;
 }
 
 // Finds out what is stored of an item, and what is to be done with it.
@@ -446,7 +460,7 @@ bool admission::retire(item_group& items, bool may_wait) {
   const log_position recorded = run_.store.recorded();
   for (active_item* item : items) {
     ++ended[static_cast<std::size_t>(item->state)];
-    if (item->is_new && recorded != 0) unseen_.add(item->key_hash, recorded);
+    if (item->is_new && !ascending_) unseen_.add(item->key_hash, recorded);
     drop(item);
   }
   items.clear();

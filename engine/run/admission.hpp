@@ -24,6 +24,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <string>
 
 namespace pawl::core {
 
@@ -61,7 +62,9 @@ private:
   void settle(active_item* item, found& so_far);
   void settle_stored(active_item* item, const stored_item& stored, found& so_far);
   void leave_out(active_item* item, std::string_view reason);
+  void refresh();
   [[nodiscard]] bool find(const active_item& item);
+  [[nodiscard]] bool may_be_unseen(const active_item& item);
   [[nodiscard]] bool admit_new(active_item& item, lane& into, bool wait);
   void fail_new(active_item& item, lane& into, checkpoint_header header, std::string_view reason);
   void end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason);
@@ -86,6 +89,11 @@ private:
   std::mutex mutex_;
   item_pool pool_;
   key_table in_flight_;
+  // While new keys come in ascending order, the greatest of them tells more cheaply than a table what cannot have been
+  // admitted before; from the first that does not, they go into the table one by one.
+  std::string greatest_;
+  bool ascending_ = true;
+  bool lags_ = false;  // snapshots see what is recorded later
   unseen_keys unseen_;
   id_set seen_;
   item_id next_id_;
