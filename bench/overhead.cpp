@@ -37,6 +37,7 @@ struct store {
 std::vector<store> all_stores() {
   return {
       {"pawl", bench::measure_pawl},
+      {"memory", bench::measure_memory},
       {"journal-floor", bench::measure_journal_floor},
       {"lmdb-floor", bench::measure_lmdb_floor},
       {"lmdb-group", bench::measure_lmdb_group},

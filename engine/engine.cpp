@@ -1,7 +1,6 @@
 // The public engine: a state directory, its checkpoint log, and the runs under way.
 #include <pawl/engine.hpp>
 
-#include "lmdb/open.hpp"
 #include "plan.hpp"
 #include "record/key.hpp"
 #include "results.hpp"
@@ -9,6 +8,7 @@
 #include "run/encode.hpp"
 #include "run/recorded_chain.hpp"
 #include "run/session.hpp"
+#include "state/open.hpp"
 #include "tell/default_logger.hpp"
 
 #include <pawl/error.hpp>
@@ -29,14 +29,18 @@ struct engine::impl {
       : state(path),
         options(chosen),
         logger(chosen.logger ? chosen.logger : core::default_logger()),
-        store(open_store(path, *logger)),
+        store(open_store(path, chosen, *logger)),
         log(*store) {}
 
-  static std::unique_ptr<core::backend> open_store(const std::filesystem::path& path, spdlog::logger& tell) {
+  static std::unique_ptr<core::backend> open_store(const std::filesystem::path& path, const engine_options& chosen,
+                                                   spdlog::logger& tell) {
     std::vector<std::string> warnings;
-    core::lmdb_options how;
+    core::state_options how;
+    how.durability = chosen.durability;
+    how.journal_bytes = chosen.journal_bytes;
+    how.flush_interval = std::chrono::duration_cast<std::chrono::nanoseconds>(chosen.flush_interval);
     how.warnings = &warnings;
-    std::unique_ptr<core::backend> opened = core::open_lmdb(path, how);
+    std::unique_ptr<core::backend> opened = core::open_state(path, how);
     for (const std::string& warning : warnings) tell.warn("event=state_warning reason=\"{}\"", core::printable(warning));
     return opened;
   }
@@ -115,7 +119,12 @@ namespace {
 
 void check(const engine_options& options) {
   const auto refuse = [](const std::string& what) { throw error(errc::bad_argument, "engine: " + what); };
-  if (options.durability != durability::power) refuse("durability::process is not available yet; use durability::power");
+  if (options.durability != durability::power && options.durability != durability::process)
+    refuse("durability must be power or process");
+  if (options.journal_bytes < (std::uint64_t{16} << 20) || options.journal_bytes > (std::uint64_t{1} << 40))
+    refuse("journal_bytes must be between 16 MiB and 1 TiB; leave it out for 256 MiB");
+  if (!(options.flush_interval.count() > 0) || options.flush_interval.count() > 3600)
+    refuse("flush_interval must be above 0 and at most an hour; leave it out for 100 ms");
   if (options.opening != opening::exclusive) refuse("only opening::exclusive is available");
   if (options.window_items == 0) refuse("window_items must be at least 1; leave it out for 8,192");
   if (options.window_items > (std::size_t{1} << 24)) refuse("window_items must be at most 16,777,216; leave it out for 8,192");
@@ -188,6 +197,7 @@ report engine::run_erased(std::shared_ptr<const detail::chain> chain, const deta
 
   const core::recorded_chain recorded(*chain);
   core::workflow_record record;
+  impl_->store->settle();  // what earlier runs recorded must be seen, or items would be admitted twice
   impl_->log.between_commits(
       [&] { record = impl_->store->open_workflow(chain->name, recorded.revision(), recorded.schemas()); });
 

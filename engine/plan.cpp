@@ -44,6 +44,7 @@ plan make_plan(backend& store, const detail::chain& chain, const run_options& op
   plan made;
   made.workflow = chain.name;
   made.made_at = utc_text(std::time(nullptr));
+  store.settle();
   const std::unique_ptr<snapshot> view = store.read();
   const std::vector<workflow_record> known = view->workflows();
   const auto found =

@@ -38,6 +38,7 @@ std::string plain_key(std::string_view typed_key) {
 
 bool read_result(backend& store, std::string_view workflow, const std::string& typed_key,
                  const detail::value_type& type, void* storage) {
+  store.settle();
   const std::unique_ptr<snapshot> view = store.read();
   const std::optional<workflow_id> id = id_of(*view, workflow);
   stored_item item;
@@ -51,6 +52,7 @@ bool read_result(backend& store, std::string_view workflow, const std::string& t
 }
 
 void result_reader::read_some() {
+  store_.settle();
   if (!view_) view_ = store_.read();
   else view_->refresh();
   if (!id_) id_ = id_of(*view_, workflow_);

@@ -354,6 +354,8 @@ TEST_CASE("options that make no sense are refused with a sentence") {
   };
   CHECK(open([](auto& o) { o.window_items = 0; }) == pawl::errc::bad_argument);
   CHECK(open([](auto& o) { o.window_bytes = 0; }) == pawl::errc::bad_argument);
-  CHECK(open([](auto& o) { o.durability = pawl::durability::process; }) == pawl::errc::bad_argument);
+  CHECK(open([](auto& o) { o.durability = static_cast<pawl::durability>(7); }) == pawl::errc::bad_argument);
+  CHECK(open([](auto& o) { o.journal_bytes = 1000; }) == pawl::errc::bad_argument);
+  CHECK(open([](auto& o) { o.flush_interval = pawl::seconds(0); }) == pawl::errc::bad_argument);
   CHECK(open([](auto& o) { o.workers = 1'000'000; }) == pawl::errc::bad_argument);
 }

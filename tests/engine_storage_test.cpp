@@ -176,7 +176,7 @@ TEST_CASE("a disk that is really full is named, nothing acknowledged is lost, an
   const temp_dir dir;
   const std::filesystem::path disk = dir / "disk";
   std::filesystem::create_directory(disk);
-  if (::mount("pawl-test", disk.c_str(), "tmpfs", 0, "size=6m") != 0) {
+  if (::mount("pawl-test", disk.c_str(), "tmpfs", 0, "size=24m") != 0) {
     WARN("not tried here: mounting a small file system needs root");
     return;
   }
@@ -186,10 +186,10 @@ TEST_CASE("a disk that is really full is named, nothing acknowledged is lost, an
     pawl::engine_options options = quiet();
     options.window_items = 256;
     pawl::engine engine(disk / "state", options);
-    std::ofstream(disk / "ballast") << std::string(3 << 20, 'b');
+    std::ofstream(disk / "ballast") << std::string(8 << 20, 'b');
     try {
       engine.run(w, numbers(5000));
-      FAIL("6 MB held it all");
+      FAIL("24 MB held it all");
     } catch (const pawl::error& failure) {
       CHECK(failure.code() == pawl::errc::disk_full);
       CHECK_THAT(failure.what(), Contains("full") || Contains("room") || Contains("space"));

@@ -1,9 +1,7 @@
 // A run over a backend in memory, whose commits can be watched, held up and broken.
-#include "run/recorded_chain.hpp"
-#include "run/session.hpp"
 #include "support/catch.hpp"
 #include "support/memory_backend.hpp"
-#include "support/quiet.hpp"
+#include "support/run_over.hpp"
 
 #include <pawl/pawl.hpp>
 
@@ -17,25 +15,9 @@ using namespace std::chrono_literals;
 using namespace pawl;
 using namespace pawl::core;
 using pawl::test::memory_backend;
+using pawl::test::run_over;
 
 namespace {
-
-template <class In, class Out>
-report run_over(memory_backend& store, checkpoint_log& log, const workflow_of<In, Out>& workflow, std::vector<In> items,
-                std::size_t workers, std::size_t window = 64) {
-  const auto& chain = detail::chain_of(workflow);
-  const recorded_chain recorded(*chain);
-  workflow_record record;
-  log.between_commits([&] { record = store.open_workflow(chain->name, recorded.revision(), recorded.schemas()); });
-  run_settings settings;
-  settings.workers = workers;
-  settings.window_items = window;
-  settings.check_codecs = true;
-  const auto logger = test::quiet().logger;
-  run_state run(chain, record, store, log, system_clock(), *logger, settings);
-  auto holder = detail::hold_source<In>(items);
-  return run_session(run, detail::make_source(holder));
-}
 
 std::vector<int> numbers(int count) {
   std::vector<int> all;

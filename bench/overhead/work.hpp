@@ -82,6 +82,7 @@ inline std::uint64_t hash_of(std::uint64_t key, std::string_view result) noexcep
 
 // Each throws what its store throws, std::invalid_argument for a workload that it cannot do.
 measurement measure_pawl(const workload& work);
+measurement measure_memory(const workload& work);
 measurement measure_journal_floor(const workload& work);
 measurement measure_lmdb_floor(const workload& work);
 measurement measure_lmdb_group(const workload& work);

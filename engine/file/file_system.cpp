@@ -4,10 +4,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -16,6 +19,7 @@ namespace pawl::core {
 namespace {
 
 constexpr std::size_t call_size_max = std::size_t{1} << 30;  // one write or read call takes less than 2 GiB
+constexpr std::size_t pieces_of_a_call_max = 64;
 
 // Never disk_full: that would say that it may be tried again.
 [[noreturn]] void throw_flush_error(int code, const std::filesystem::path& path) {
@@ -26,6 +30,9 @@ constexpr std::size_t call_size_max = std::size_t{1} << 30;  // one write or rea
 class machine_file final : public file {
 public:
   machine_file(std::filesystem::path path, descriptor fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  ~machine_file() override {
+    if (mapped_.data() != nullptr) ::munmap(mapped_.data(), mapped_.size());
+  }
 
   std::uint64_t size() override {
     struct stat status {};
@@ -42,6 +49,12 @@ public:
       bytes = bytes.subspan(static_cast<std::size_t>(done));
       offset += static_cast<std::uint64_t>(done);
     }
+  }
+
+  void write_pieces(std::uint64_t offset, std::span<const std::span<const std::byte>> pieces) override {
+    for (; pieces.size() > 1; pieces = pieces.subspan(std::min(pieces.size(), pieces_of_a_call_max)))
+      offset += write_some_pieces(offset, pieces.first(std::min(pieces.size(), pieces_of_a_call_max)));
+    if (!pieces.empty()) write(offset, pieces.front());
   }
 
   void read(std::uint64_t offset, std::span<std::byte> into) override {
@@ -63,9 +76,45 @@ public:
     if (::fdatasync(fd_.get()) != 0) throw_flush_error(errno, path_);
   }
 
+  std::span<std::byte> map(std::uint64_t size) override {
+    if (mapped_.data() != nullptr) return mapped_.first(std::min<std::size_t>(size, mapped_.size()));
+    void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+    if (at == MAP_FAILED) return {};
+    mapped_ = {static_cast<std::byte*>(at), size};
+    return mapped_;
+  }
+
 private:
+  // Returns how many bytes there were.
+  std::uint64_t write_some_pieces(std::uint64_t offset, std::span<const std::span<const std::byte>> pieces) {
+    std::array<iovec, pieces_of_a_call_max> vectors;
+    std::uint64_t size = 0;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      vectors[i] = {const_cast<std::byte*>(pieces[i].data()), pieces[i].size()};
+      size += pieces[i].size();
+    }
+    ssize_t done = -1;
+    if (size <= call_size_max) {
+      do done = ::pwritev(fd_.get(), vectors.data(), static_cast<int>(pieces.size()), static_cast<off_t>(offset));
+      while (done < 0 && errno == EINTR);
+      if (done < 0) throw_file_error(errno, "write", path_);
+      if (static_cast<std::uint64_t>(done) == size) return size;
+    }
+    // A short write, or too much for one call: what is left goes piece by piece, and a full disk shows itself.
+    std::uint64_t left_out = done > 0 ? static_cast<std::uint64_t>(done) : 0;
+    std::uint64_t at = offset;
+    for (const auto piece : pieces) {
+      const auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(left_out, piece.size()));
+      write(at + skipped, piece.subspan(skipped));
+      left_out -= skipped;
+      at += piece.size();
+    }
+    return size;
+  }
+
   std::filesystem::path path_;
   descriptor fd_;
+  std::span<std::byte> mapped_;
 };
 
 class machine_file_system final : public file_system {
@@ -78,6 +127,12 @@ public:
 
   std::unique_ptr<file> open(const std::filesystem::path& path) override {
     descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!fd) throw_file_error(errno, "open", path);
+    return std::make_unique<machine_file>(path, std::move(fd));
+  }
+
+  std::unique_ptr<file> open_to_write(const std::filesystem::path& path) override {
+    descriptor fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!fd) throw_file_error(errno, "open", path);
     return std::make_unique<machine_file>(path, std::move(fd));
   }

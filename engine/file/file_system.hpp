@@ -26,6 +26,8 @@ public:
   [[nodiscard]] virtual std::uint64_t size() = 0;
   // All of `bytes` at `offset`; a short write is a failure.
   virtual void write(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+  // The same for pieces that follow each other, in as few calls as the system allows.
+  virtual void write_pieces(std::uint64_t offset, std::span<const std::span<const std::byte>> pieces) = 0;
   // All of `into` from `offset`; the end of the file before that is a failure.
   virtual void read(std::uint64_t offset, std::span<std::byte> into) = 0;
   // Asks the kernel to begin writing to the disk. A hint.
@@ -33,6 +35,10 @@ public:
   // What was written is on the disk, with the size that goes with it. After a failure the file is
   // lost: it must not be synced again (the kernel may have dropped the pages).
   virtual void sync() = 0;
+  // The first `size` bytes, which must be there on the disk already, as memory shared with the file: what is
+  // stored there survives the death of the process at once. Empty where this cannot be had. Lives as long as
+  // the file object.
+  [[nodiscard]] virtual std::span<std::byte> map(std::uint64_t size) = 0;
 };
 
 class file_system {
@@ -42,6 +48,8 @@ public:
   [[nodiscard]] virtual std::unique_ptr<file> create(const std::filesystem::path& path) = 0;
   // An existing one, for reading.
   [[nodiscard]] virtual std::unique_ptr<file> open(const std::filesystem::path& path) = 0;
+  // An existing one, for reading and writing.
+  [[nodiscard]] virtual std::unique_ptr<file> open_to_write(const std::filesystem::path& path) = 0;
   // A new directory; it must not exist.
   virtual void make_directory(const std::filesystem::path& path) = 0;
   // Names that were made, renamed or removed in it are on the disk.

@@ -5,7 +5,7 @@
 #include "inspect/item_reader.hpp"
 #include "inspect/left_plans.hpp"
 #include "inspect/typed_key.hpp"
-#include "lmdb/open.hpp"
+#include "state/open.hpp"
 
 #include <numeric>
 #include <utility>
@@ -13,7 +13,7 @@
 namespace pawl {
 
 struct state_view::impl {
-  explicit impl(const std::filesystem::path& path) : state(path), store(core::open_lmdb_reader(path, &warnings)) {}
+  explicit impl(const std::filesystem::path& path) : state(path), store(core::open_state_reader(path, &warnings)) {}
 
   const std::filesystem::path state;
   std::vector<std::string> warnings;

@@ -22,11 +22,12 @@ constexpr std::size_t flushes_of_a_commit = 2;
 
 lmdb_backend::lmdb_backend(std::shared_ptr<environment> env, std::uint64_t epoch, const lmdb_options& options)
     : env_(std::move(env)),
-      blobs_(std::make_shared<blob_store>(env_->state() / "blobs", epoch, *options.files)),
+      blobs_(std::make_shared<blob_store>(env_->state() / "blobs", epoch, *options.files,
+                                          options.kept == keeping::journaled)),
       large_threshold_(options.large_threshold),
       epoch_(epoch),
-      folding_(*env_, *blobs_, epoch, options.dirty_pages_max) {
-  collect_blobs();
+      folding_(*env_, *blobs_, epoch, options.dirty_pages_max, options.large_threshold) {
+  if (options.kept == keeping::committed) collect_blobs();
 }
 
 lmdb_backend::~lmdb_backend() {
@@ -82,14 +83,34 @@ workflow_record lmdb_backend::open_workflow(std::string_view name, const chain_r
 }
 
 void lmdb_backend::commit(std::span<const std::span<const std::byte>> groups) {
-  guarded([&] {
-    batch_.gather(groups);
-    folding_totals totals;
-    for (std::size_t place = 0; place < batch_.size();) place = folding_.fold_some(batch_, place, totals);
-    commits_.fetch_add(totals.commits, std::memory_order_relaxed);
-    flushes_.fetch_add(totals.flushes, std::memory_order_relaxed);
-    bytes_.fetch_add(batch_.bytes(), std::memory_order_relaxed);
-  });
+  guarded([&] { fold_all(groups, nullptr); });
+}
+
+void lmdb_backend::fold(std::span<const std::span<const std::byte>> groups, const journal_mark& mark) {
+  guarded([&] { fold_all(groups, &mark); });
+}
+
+void lmdb_backend::fold_all(std::span<const std::span<const std::byte>> groups, const journal_mark* mark) {
+  batch_.gather(groups);
+  if (batch_.size() == 0 && mark == nullptr) return;
+  folding_totals totals;
+  std::size_t place = 0;
+  do place = folding_.fold_some(batch_, place, mark, totals);
+  while (place < batch_.size());
+  commits_.fetch_add(totals.commits, std::memory_order_relaxed);
+  flushes_.fetch_add(totals.flushes, std::memory_order_relaxed);
+  bytes_.fetch_add(batch_.bytes(), std::memory_order_relaxed);
+}
+
+journal_mark lmdb_backend::mark() const {
+  env_->check_process();
+  return read_mark(read_transaction(*env_));
+}
+
+void lmdb_backend::sync_large() {
+  env_->check_process();
+  check_usable();
+  flushes_.fetch_add(blobs_->make_all_durable(), std::memory_order_relaxed);
 }
 
 large_object lmdb_backend::store_large(std::uint64_t schema_hash, std::span<const std::byte> value) {

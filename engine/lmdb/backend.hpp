@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lmdb/blobs.hpp"
+#include "lmdb/catalogue.hpp"
 #include "lmdb/folding.hpp"
 #include "lmdb/open.hpp"
 #include "store/backend.hpp"
@@ -22,15 +23,26 @@ public:
   workflow_record open_workflow(std::string_view name, const chain_revision& chain,
                                 std::span<const schema_record> schemas) override;
   void commit(std::span<const std::span<const std::byte>> groups) override;
+  // The same for groups that come out of a journal: the mark changes with the last of them. No group at all
+  // changes only the mark.
+  void fold(std::span<const std::span<const std::byte>> groups, const journal_mark& mark);
+  [[nodiscard]] journal_mark mark() const;
+  // The files of all values stored until now are on the disk when it returns. For whoever records them elsewhere first.
+  void sync_large();
+  // Removes files of dead epochs that no row names. When all that they left in a journal is folded in.
+  void collect_blobs();
+  [[nodiscard]] const blob_store& blobs() const noexcept { return *blobs_; }
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override;
   [[nodiscard]] std::size_t large_threshold() const override { return large_threshold_; }
   [[nodiscard]] std::unique_ptr<snapshot> read() override;
   [[nodiscard]] std::array<std::byte, 16> uuid() const override { return env_->uuid(); }
   [[nodiscard]] backend_totals totals() const override;
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
+  [[nodiscard]] const std::shared_ptr<environment>& env() const noexcept { return env_; }
 
 private:
   void check_usable() const;
-  void collect_blobs();
+  void fold_all(std::span<const std::span<const std::byte>> groups, const journal_mark* mark);
   template <class Action>
   auto guarded(Action&& action);
 
@@ -60,10 +72,18 @@ public:
   [[nodiscard]] std::unique_ptr<snapshot> read() override;
   [[nodiscard]] std::array<std::byte, 16> uuid() const override { return env_->uuid(); }
   [[nodiscard]] backend_totals totals() const override { return {}; }
+  [[nodiscard]] const std::shared_ptr<environment>& env() const noexcept { return env_; }
+  [[nodiscard]] const std::shared_ptr<blob_store>& blobs() const noexcept { return blobs_; }
 
 private:
   std::shared_ptr<environment> env_;
   std::shared_ptr<blob_store> blobs_;
 };
+
+// open_lmdb and open_lmdb_reader (open.hpp), for whoever builds on top of LMDB's own backends.
+[[nodiscard]] std::unique_ptr<lmdb_backend> open_lmdb_to_write(const std::filesystem::path& state,
+                                                               const lmdb_options& options);
+[[nodiscard]] std::unique_ptr<lmdb_reader> open_lmdb_to_read(const std::filesystem::path& state,
+                                                             std::vector<std::string>* warnings);
 
 }  // namespace pawl::core

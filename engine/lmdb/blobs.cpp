@@ -21,8 +21,9 @@ std::optional<blob_name> blob_of_file_name(std::string_view name) {
   return blob;
 }
 
-blob_store::blob_store(std::filesystem::path directory, std::uint64_t epoch, file_system& files)
-    : directory_(std::move(directory)), epoch_(epoch), files_(files) {}
+blob_store::blob_store(std::filesystem::path directory, std::uint64_t epoch, file_system& files,
+                       bool journaled)
+    : directory_(std::move(directory)), epoch_(epoch), files_(files), journaled_(journaled) {}
 
 large_object blob_store::store(std::uint64_t schema_hash, std::span<const std::byte> value) {
   large_object named{};
@@ -67,23 +68,24 @@ void blob_store::read(blob_name name, std::uint64_t size, std::uint32_t crc, std
 }
 
 // The file to flush, null where it is durable.
-file* blob_store::pending(blob_name name) {
+std::shared_ptr<file> blob_store::pending(blob_name name) {
+  if (journaled_ && name.epoch < epoch_) return nullptr;
   const std::scoped_lock lock(mutex_);
   const auto at = name.epoch == epoch_ ? pending_.find(name.number) : pending_.end();
   if (at == pending_.end())
     throw error(errc::bad_argument, "lmdb: a checkpoint names the large value " + file_name_of(name) +
                                         ", which was not stored by this opening or belongs to another checkpoint");
-  return at->second.open.get();
+  return at->second.open;
 }
 
 std::size_t blob_store::make_durable(std::span<const blob_name> names) {
   if (names.empty()) return 0;
   for (const blob_name name : names)
-    if (file* one = pending(name)) one->begin_sync();
+    if (const auto one = pending(name)) one->begin_sync();
   std::size_t flushes = 0;
   for (const blob_name name : names) {
-    file* one = pending(name);
-    if (one == nullptr) continue;
+    const auto one = pending(name);
+    if (!one) continue;
     one->sync();
     ++flushes;
     const std::scoped_lock lock(mutex_);
@@ -91,6 +93,23 @@ std::size_t blob_store::make_durable(std::span<const blob_name> names) {
   }
   files_.sync_directory(directory_);
   return flushes + 1;
+}
+
+std::size_t blob_store::make_all_durable() {
+  std::vector<std::pair<std::uint64_t, std::shared_ptr<file>>> open;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [number, one] : pending_)
+      if (one.open) open.emplace_back(number, one.open);
+  }
+  if (open.empty()) return 0;
+  for (const auto& [number, one] : open) one->begin_sync();
+  for (const auto& [number, one] : open) one->sync();
+  files_.sync_directory(directory_);
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [number, one] : open)
+    if (const auto at = pending_.find(number); at != pending_.end()) at->second.open.reset();
+  return open.size() + 1;
 }
 
 void blob_store::forget(std::span<const blob_name> names) {

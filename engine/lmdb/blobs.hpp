@@ -36,8 +36,9 @@ struct blob_name {
 
 class blob_store {
 public:
-  // `epoch`: of this opening; 0 where it only reads.
-  blob_store(std::filesystem::path directory, std::uint64_t epoch, file_system& files);
+  // `epoch`: of this opening; 0 where it only reads. `journaled`: records of dead epochs may come to name their files,
+  // which were flushed before the records were.
+  blob_store(std::filesystem::path directory, std::uint64_t epoch, file_system& files, bool journaled = false);
 
   // Any thread.
   [[nodiscard]] large_object store(std::uint64_t schema_hash, std::span<const std::byte> value);
@@ -48,6 +49,8 @@ public:
 
   // Makes the files durable and returns the number of flushes. After a throw they are lost.
   std::size_t make_durable(std::span<const blob_name> names);
+  // The same for all that are stored and not durable yet. Any thread.
+  std::size_t make_all_durable();
   // These are named by a durable commit from now on.
   void forget(std::span<const blob_name> names);
   // No row came to name these: a later checkpoint of the same batch replaced them.
@@ -62,18 +65,19 @@ public:
 
 private:
   struct pending_file {
-    std::unique_ptr<file> open;  // null once it is durable
+    std::shared_ptr<file> open;  // null once it is durable
   };
   struct dropped_file {
     std::uint64_t commit;
     blob_name name;
   };
   [[nodiscard]] std::filesystem::path path_of(blob_name name) const { return directory_ / file_name_of(name); }
-  [[nodiscard]] file* pending(blob_name name);
+  [[nodiscard]] std::shared_ptr<file> pending(blob_name name);
 
   std::filesystem::path directory_;
   std::uint64_t epoch_;
   file_system& files_;
+  bool journaled_;
   std::mutex mutex_;  // pending_, next_
   std::unordered_map<std::uint64_t, pending_file> pending_;
   std::uint64_t next_ = 1;

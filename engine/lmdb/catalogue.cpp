@@ -13,7 +13,6 @@ namespace pawl::core {
 namespace {
 
 constexpr std::string_view magic{"pawl state\0\0\0\0\0\0", 16};
-constexpr std::uint8_t mode_exclusive = 1;
 
 [[noreturn]] void throw_damaged(const transaction& txn, const std::string& what) {
   throw error(errc::damaged, "lmdb: " + what + " in " + txn.env().state().string() +
@@ -156,8 +155,12 @@ opening_record read_opening(const transaction& txn) {
   const auto mode = in.fixed<std::uint8_t>();
   static_cast<void>(in.fixed<std::uint32_t>());  // the LMDB version: for people
   opening.pid_namespace = in.fixed<std::uint64_t>();
+  static_cast<void>(in.fixed<std::uint64_t>());  // when: for people
   if (in.failed()) throw_damaged(txn, "the record of the last opening");
-  if (mode != mode_exclusive)
+  opening.kept = static_cast<keeping>(mode);
+  if (in.remaining() != 0) opening.durability = static_cast<durability>(in.fixed<std::uint8_t>());
+  if ((opening.kept != keeping::committed && opening.kept != keeping::journaled) ||
+      (opening.durability != durability::power && opening.durability != durability::process))
     throw error(errc::newer_format, "lmdb: " + txn.env().state().string() + " demands to be opened in mode " +
                                         std::to_string(mode) + ", which this release does not have; use a newer one");
   return opening;
@@ -174,8 +177,26 @@ void check_epoch(const transaction& txn, std::uint64_t epoch) {
 
 void write_opening(write_transaction& txn, const opening_record& opening) {
   record_bytes body;
-  body.fixed(opening.epoch).fixed(mode_exclusive).fixed(lmdb_version()).fixed(opening.pid_namespace).fixed(now_us());
+  body.fixed(opening.epoch).fixed(static_cast<std::uint8_t>(opening.kept)).fixed(lmdb_version());
+  body.fixed(opening.pid_namespace).fixed(now_us()).fixed(static_cast<std::uint8_t>(opening.durability));
   txn.put_record(record_key("opened").bytes(), body.bytes());
+}
+
+journal_mark read_mark(const transaction& txn) {
+  const auto body = txn.get_record(record_key("journal").bytes());
+  if (!body) return {};
+  byte_reader in(*body);
+  journal_mark mark;
+  mark.applied = in.fixed<std::uint64_t>();
+  mark.drained = in.fixed<std::uint8_t>() != 0;
+  if (in.failed() || in.remaining() != 0) throw_damaged(txn, "the record of what is applied of the journal");
+  return mark;
+}
+
+void write_mark(write_transaction& txn, const journal_mark& mark) {
+  record_bytes body;
+  body.fixed(mark.applied).fixed(std::uint8_t{mark.drained});
+  txn.put_record(record_key("journal").bytes(), body.bytes());
 }
 
 std::optional<workflow_counters> read_counters(const transaction& txn, workflow_id workflow) {

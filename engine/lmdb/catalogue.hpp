@@ -6,6 +6,8 @@
 #include "lmdb/transaction.hpp"
 #include "store/backend.hpp"
 
+#include <pawl/options.hpp>
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -16,9 +18,23 @@
 
 namespace pawl::core {
 
+// How a state is kept, as it was opened last.
+enum class keeping : std::uint8_t {
+  committed = 1,  // every group is a transaction of LMDB
+  journaled = 2,  // a journal in front of it: what LMDB has is complete only up to the mark
+};
+
 struct opening_record {
   std::uint64_t epoch = 0;
+  keeping kept = keeping::committed;
   std::uint64_t pid_namespace = 0;
+  pawl::durability durability = durability::power;
+};
+
+// How far the journal is folded in. Changes in the transaction that folds.
+struct journal_mark {
+  std::uint64_t applied = 0;  // lsn
+  bool drained = true;        // nothing lies behind it: the state was closed, or never had a journal
 };
 
 // Writes the records of a new state.
@@ -32,6 +48,8 @@ void write_new_state(write_transaction& txn);
 // Throws pawl::error(state_in_use).
 void check_epoch(const transaction& txn, std::uint64_t epoch);
 void write_opening(write_transaction& txn, const opening_record& opening);
+[[nodiscard]] journal_mark read_mark(const transaction& txn);
+void write_mark(write_transaction& txn, const journal_mark& mark);
 
 struct workflow_counters {
   item_id next_item = 0;

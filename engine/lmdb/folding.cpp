@@ -31,10 +31,12 @@ blob_name blob_of(const checkpoint& one) noexcept {
 
 }  // namespace
 
-folding::folding(environment& env, blob_store& blobs, std::uint64_t epoch, std::size_t pages_max)
-    : env_(env), blobs_(blobs), epoch_(epoch), pages_max_(pages_max) {}
+folding::folding(environment& env, blob_store& blobs, std::uint64_t epoch, std::size_t pages_max,
+                 std::size_t large_threshold)
+    : env_(env), blobs_(blobs), epoch_(epoch), pages_max_(pages_max), large_threshold_(large_threshold) {}
 
-std::size_t folding::fold_some(const batch& checkpoints, std::size_t place, folding_totals& totals) {
+std::size_t folding::fold_some(const batch& checkpoints, std::size_t place, const journal_mark* mark,
+                               folding_totals& totals) {
   write_transaction txn(env_);
   check_epoch(txn, epoch_);
   begin(txn);
@@ -45,6 +47,7 @@ std::size_t folding::fold_some(const batch& checkpoints, std::size_t place, fold
   }
   new_keys_.write(txn);
   tally_.write(txn);
+  if (mark != nullptr && place == checkpoints.size()) write_mark(txn, *mark);
   finish(txn, totals);
   return place;
 }
@@ -75,8 +78,8 @@ void folding::fold_run(write_transaction& txn, const batch& checkpoints, const b
   tally_.change(txn, run.address, before, counted(row_));
   if (!before.exists) take_new_key(run.address);
   if (!outside_.empty()) drop_outside(txn, run.address);
-  name_files(txn, run.address);
   const auto bytes = place_row(txn, run.address);
+  name_files(txn, run.address);
   store_row(txn, run.address, bytes);
   mark_state(txn, run.address, before);
   count_pages(run.address, bytes.size());
@@ -167,10 +170,25 @@ void folding::move_to_chunks(write_transaction& txn, item_address address, row_v
   value.bytes = {};
 }
 
+// Its own transaction flushes it: see name_files.
+void folding::move_to_file(row_value& value) {
+  const large_object named = blobs_.store(value.schema_hash, value.bytes);
+  value.place = value_place::file;
+  value.epoch = named.epoch;
+  value.file_number = named.number;
+  value.crc = named.crc;
+  value.bytes = {};
+}
+
+void folding::move_out(write_transaction& txn, item_address address, row_value& value) {
+  if (value.size > large_threshold_) move_to_file(value);
+  else move_to_chunks(txn, address, value);
+}
+
 // The row's bytes, with the largest values moved out until it fits its page or nothing is left to move.
 std::span<const std::byte> folding::place_row(write_transaction& txn, item_address address) {
   for (row_value& one : row_.values)
-    if (one.bytes.size() > value_size_max_in_row) move_to_chunks(txn, address, one);
+    if (one.bytes.size() > value_size_max_in_row) move_out(txn, address, one);
   for (;;) {
     const auto bytes = write_row(row_, address, new_bytes_);
     if (bytes.size() <= row_size_max_in_page) return bytes;

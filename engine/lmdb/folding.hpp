@@ -28,12 +28,15 @@ class folding {
 public:
   // A transaction takes in runs until it may have made `pages_max` pages dirty (rule 25).
   // `epoch`: of this opening; once the state has another one, nothing is written any more.
-  folding(environment& env, blob_store& blobs, std::uint64_t epoch, std::size_t pages_max);
+  // Values above `large_threshold` bytes that come in a record move to a file.
+  folding(environment& env, blob_store& blobs, std::uint64_t epoch, std::size_t pages_max,
+          std::size_t large_threshold);
 
   // One durable transaction with the runs from `place` on, as many as it may hold; returns the place
-  // after the last. Throws pawl::error: disk_full (nothing happened, it may be tried again) or another
+  // after the last. The mark, if any, goes into the one that holds the last run. Throws pawl::error: disk_full (nothing happened, it may be tried again) or another
   // (the environment must not be written to any more).
-  [[nodiscard]] std::size_t fold_some(const batch& checkpoints, std::size_t place, folding_totals& totals);
+  [[nodiscard]] std::size_t fold_some(const batch& checkpoints, std::size_t place, const journal_mark* mark,
+                                      folding_totals& totals);
 
 private:
   struct outside_value {  // a value of the row as it was, in chunks or in a file
@@ -48,6 +51,8 @@ private:
   void drop_outside(write_transaction& txn, item_address address);
   void name_files(write_transaction& txn, item_address address);
   void move_to_chunks(write_transaction& txn, item_address address, row_value& value);
+  void move_to_file(row_value& value);
+  void move_out(write_transaction& txn, item_address address, row_value& value);
   std::span<const std::byte> place_row(write_transaction& txn, item_address address);
   void store_row(write_transaction& txn, item_address address, std::span<const std::byte> bytes);
   void mark_state(write_transaction& txn, item_address address, const counted_row& before);
@@ -60,6 +65,7 @@ private:
   blob_store& blobs_;
   const std::uint64_t epoch_;
   const std::size_t pages_max_;
+  const std::size_t large_threshold_;
 
   // Of one transaction.
   MDB_cursor* items_ = nullptr;

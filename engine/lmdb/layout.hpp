@@ -3,6 +3,7 @@
 // A state directory (0700, its files 0600):
 //
 //   data.mdb     the LMDB environment; lock.mdb beside it is LMDB's own
+//   journal/     the write-ahead log in front of data.mdb (journal/format.hpp)
 //   owner        the lock of the process that has the state open (owner_lock.hpp)
 //   blobs/       values above the large threshold, one file each, named EPOCH-NUMBER in decimal:
 //                the encoded value and nothing else (blobs.hpp)
@@ -34,9 +35,10 @@
 // Records of meta, each u32 CRC32C of (key, body) and then its body:
 //
 //   "format"                   16 bytes "pawl state" and zeros, u32 version 1, 16 bytes uuid, u64 created us
-//   "opened"                   u64 epoch, u8 mode (1: exclusive, each commit flushed), u32 LMDB version,
-//                              u64 inode of the PID namespace, u64 when, us; rewritten by each opening
-//                              for writing
+//   "opened"                   u64 epoch, u8 mode (1: each group is a commit, 2: with a journal), u32 LMDB
+//                              version, u64 inode of the PID namespace, u64 when, us, u8 durability (0 power,
+//                              1 process; absent: power); rewritten by each opening for writing
+//   "journal"                  u64 lsn applied, u8 drained; absent: 0, 1. Changes with the rows it speaks of
 //   "w", u16 workflow          its name
 //   "r", u16 workflow, u16 revision
 //                              u64 input schema, u8 input_is_key, varint number of steps; for each:

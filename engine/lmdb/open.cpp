@@ -59,6 +59,14 @@ void refuse_other_namespace(const std::filesystem::path& state) {
                                       "process has ended");
 }
 
+// Which way a state is kept is chosen at each opening; but what one way left undone the other cannot do.
+void refuse_undrained(const std::filesystem::path& state, const journal_mark& mark) {
+  if (mark.drained) return;
+  throw error(errc::bad_argument, "lmdb: " + state.string() +
+                                      " has a journal that is not folded in yet; open it once with its journal and close "
+                                      "it, then it can be opened without");
+}
+
 std::unique_ptr<environment> open_for_writing(const std::filesystem::path& state, const lmdb_options& options,
                                               opening_record& opening) {
   auto env = std::make_unique<environment>(state, access_mode::write, map_size_of(options), owner_lock::take(state));
@@ -66,7 +74,14 @@ std::unique_ptr<environment> open_for_writing(const std::filesystem::path& state
   env->set_uuid(read_state_uuid(txn));
   opening = read_opening(txn);
   ++opening.epoch;
+  opening.kept = options.kept;
+  opening.durability = options.durability;
   opening.pid_namespace = own_pid_namespace();
+  journal_mark mark = read_mark(txn);
+  if (options.kept == keeping::committed) refuse_undrained(state, mark);
+  if (options.prepare) options.prepare(state, env->uuid(), mark);
+  mark.drained = options.kept == keeping::committed;
+  write_mark(txn, mark);
   write_opening(txn, opening);
   commit_or_throw(txn, *env, "raise the epoch");
   return env;
@@ -86,7 +101,7 @@ void pass_on(const environment& env, std::vector<std::string>* warnings) {
 
 }  // namespace
 
-std::unique_ptr<backend> open_lmdb(const std::filesystem::path& state, const lmdb_options& options) {
+std::unique_ptr<lmdb_backend> open_lmdb_to_write(const std::filesystem::path& state, const lmdb_options& options) {
   const auto path = settled_path(state);
   auto content = content_of(path);
   refuse_or_warn(content == directory_content::missing ? path.parent_path() : path, options.warnings);
@@ -102,7 +117,11 @@ std::unique_ptr<backend> open_lmdb(const std::filesystem::path& state, const lmd
   return std::make_unique<lmdb_backend>(std::move(env), opening.epoch, options);
 }
 
-std::unique_ptr<backend> open_lmdb_reader(const std::filesystem::path& state, std::vector<std::string>* warnings) {
+std::unique_ptr<backend> open_lmdb(const std::filesystem::path& state, const lmdb_options& options) {
+  return open_lmdb_to_write(state, options);
+}
+
+std::unique_ptr<lmdb_reader> open_lmdb_to_read(const std::filesystem::path& state, std::vector<std::string>* warnings) {
   const auto path = settled_path(state);
   const auto content = content_of(path);
   if (content == directory_content::missing || content == directory_content::empty) throw_missing(path);
@@ -111,6 +130,10 @@ std::unique_ptr<backend> open_lmdb_reader(const std::filesystem::path& state, st
   auto env = open_registered(path, access_mode::read, [&] { return open_for_reading(path); });
   pass_on(*env, warnings);
   return std::make_unique<lmdb_reader>(std::move(env), machine_files());
+}
+
+std::unique_ptr<backend> open_lmdb_reader(const std::filesystem::path& state, std::vector<std::string>* warnings) {
+  return open_lmdb_to_read(state, warnings);
 }
 
 }  // namespace pawl::core

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "file/file_system.hpp"
+#include "lmdb/catalogue.hpp"
 #include "store/backend.hpp"
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +21,10 @@ struct lmdb_options {
   std::size_t map_size = 0;                      // addresses for data.mdb; 0: 1 TiB, less under sanitizers
   file_system* files = &machine_files();         // for blobs/; must outlive the backend
   std::vector<std::string>* warnings = nullptr;  // gets what the user should know: a sentence each
+  keeping kept = keeping::committed;             // with a journal in front: state/open.hpp
+  pawl::durability durability = durability::power;  // is recorded, for people; LMDB's commits are always flushed
+  // Called by the owner before the opening is recorded; what it throws ends the opening.
+  std::function<void(const std::filesystem::path& state, const hash_key& uuid, const journal_mark& mark)> prepare{};
 };
 
 // Opens a state for writing, alone, and makes it where there is none (options.create). Every rule of

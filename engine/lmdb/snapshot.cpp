@@ -33,6 +33,12 @@ void lmdb_snapshot::refresh() {
   items_.renew();
   index_.renew();
   place_ = place::nowhere;
+  knows_greatest_ = false;
+}
+
+log_position lmdb_snapshot::seen() {
+  const journal_mark now = mark();
+  return now.drained ? everything : now.applied;
 }
 
 void lmdb_snapshot::show(item_address address, std::span<const std::byte> bytes, stored_item& into, bool whole) {
@@ -80,6 +86,22 @@ bool lmdb_snapshot::show_next_if(workflow_id workflow, std::string_view key, sto
   return true;
 }
 
+// A key behind the greatest is certainly not there: where keys come in order, that spares two searches for each.
+bool lmdb_snapshot::is_behind_all(std::span<const std::byte> key) {
+  if (!knows_greatest_) {
+    std::span<const std::byte> name;
+    std::span<const std::byte> entry;
+    greatest_.clear();
+    if (index_.move(MDB_LAST, name, entry)) {
+      static_cast<void>(ids_of_index_entry(name, entry));
+      if (name.size() > index_key_size_max) throw_contradiction(*env_, address_of(0, 0), "the index is damaged near");
+      greatest_.text({reinterpret_cast<const char*>(name.data()), name.size()});
+    }
+    knows_greatest_ = true;
+  }
+  return std::ranges::lexicographical_compare(greatest_.bytes(), key);
+}
+
 // The ids of the items with this key of the index; none where it is not there, and its neighbours,
 // next to which a damaged key would lie, are what they say they are.
 std::span<const std::byte> lmdb_snapshot::ids_in_index(std::span<const std::byte> key) {
@@ -97,6 +119,7 @@ std::span<const std::byte> lmdb_snapshot::ids_in_index(std::span<const std::byte
 bool lmdb_snapshot::find_by_index(workflow_id workflow, std::string_view key, stored_item& into, bool whole) {
   lmdb_key name;
   const bool exact = make_index_key(env_->uuid(), workflow, key, name);
+  if (is_behind_all(name.bytes())) return false;
   for (auto ids = ids_in_index(name.bytes()); !ids.empty(); ids = ids.subspan(sizeof(item_id))) {
     item_id id = 0;
     std::memcpy(&id, ids.data(), sizeof id);
@@ -129,6 +152,18 @@ bool lmdb_snapshot::load(workflow_id workflow, item_id item, stored_item& into) 
   if (!entry) return false;
   show(address, whole_row(txn_, address, *entry, long_row_), into, true);
   return true;
+}
+
+std::span<const std::byte> lmdb_snapshot::row_bytes(item_address address) {
+  env_->check_process();
+  const auto entry = txn_.get(env_->in().items, item_key(address));
+  return entry ? whole_row(txn_, address, *entry, long_row_) : std::span<const std::byte>{};
+}
+
+std::optional<item_id> lmdb_snapshot::id_of(workflow_id workflow, std::string_view key) {
+  stored_item found;
+  if (!find(workflow, key, found, false)) return std::nullopt;
+  return found.id;
 }
 
 void lmdb_snapshot::scan(workflow_id workflow, item_id from, const item_state* state,
@@ -185,14 +220,18 @@ void lmdb_snapshot::fetch(workflow_id workflow, const stored_item& item, const s
   if (!payload.present || value == nullptr)
     throw error(errc::not_found, "lmdb: item " + std::to_string(item.id) + " of workflow " + std::to_string(workflow) +
                                      " has no such value in this snapshot; load the item again");
-  if (value->place == value_place::file)
-    return blobs_->read({value->epoch, value->file_number}, value->size, value->crc, into);
-  if (value->place == value_place::in_row) {
-    into.assign(value->bytes.begin(), value->bytes.end());
+  fetch_value(address, *value, into);
+}
+
+void lmdb_snapshot::fetch_value(item_address address, const row_value& value, std::vector<std::byte>& into) {
+  if (value.place == value_place::file)
+    return blobs_->read({value.epoch, value.file_number}, value.size, value.crc, into);
+  if (value.place == value_place::in_row) {
+    into.assign(value.bytes.begin(), value.bytes.end());
     return;
   }
-  get_chunks(txn_, address, value->number, value->size, into);
-  if (crc32c(into) != value->crc) throw_contradiction(*env_, address, "a value does not match its checksum:");
+  get_chunks(txn_, address, value.number, value.size, into);
+  if (crc32c(into) != value.crc) throw_contradiction(*env_, address, "a value does not match its checksum:");
 }
 
 workflow_counts lmdb_snapshot::count(workflow_id workflow) {

@@ -5,10 +5,12 @@
 #pragma once
 
 #include "lmdb/blobs.hpp"
+#include "lmdb/catalogue.hpp"
 #include "lmdb/transaction.hpp"
 #include "store/backend.hpp"
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +22,7 @@ public:
 
   void refresh() override;
   void release() override { txn_.reset(); }
+  log_position seen() override;
   bool find(workflow_id workflow, std::string_view key, stored_item& into, bool whole) override;
   bool load(workflow_id workflow, item_id item, stored_item& into) override;
   void scan(workflow_id workflow, item_id from, const item_state* state,
@@ -30,6 +33,15 @@ public:
   std::vector<workflow_record> workflows() override;
   std::string schema(std::uint64_t hash) override;
 
+  // The bytes of an item's row, whole; empty where there is none. They live until the next call.
+  [[nodiscard]] std::span<const std::byte> row_bytes(item_address address);
+  // The id of the item with this key, as the index and the row tell; nothing where it is not there.
+  [[nodiscard]] std::optional<item_id> id_of(workflow_id workflow, std::string_view key);
+  // The value of a row that lies outside of it, checked.
+  void fetch_value(item_address address, const row_value& value, std::vector<std::byte>& into);
+  [[nodiscard]] journal_mark mark() const { return read_mark(txn_); }
+  [[nodiscard]] const read_transaction& txn() const noexcept { return txn_; }
+
 private:
   // Where the cursor on `items` stands, for finding keys that are asked for in the order of ids.
   enum class place : std::uint8_t { nowhere, at_next, before_next, at_end };
@@ -38,6 +50,7 @@ private:
   bool move_to_next(workflow_id workflow, std::span<const std::byte>& name, std::span<const std::byte>& entry);
   bool find_by_index(workflow_id workflow, std::string_view key, stored_item& into, bool whole);
   [[nodiscard]] std::span<const std::byte> ids_in_index(std::span<const std::byte> key);
+  [[nodiscard]] bool is_behind_all(std::span<const std::byte> key);
   bool show_if(item_address address, std::string_view key, bool exact, stored_item& into, bool whole);
   void show(item_address address, std::span<const std::byte> bytes, stored_item& into, bool whole);
   void scan_all(workflow_id workflow, item_id from, const item_state* state,
@@ -50,6 +63,9 @@ private:
   read_transaction txn_;
   read_cursor items_;
   read_cursor index_;
+  // The greatest key of the index, from the first look after a refresh on.
+  lmdb_key greatest_;
+  bool knows_greatest_ = false;
   place place_ = place::nowhere;
   workflow_id place_workflow_ = 0;
   item_id next_ = 0;  // no key of an earlier item is tried

@@ -6,9 +6,12 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 #include <string>
+#include <utility>
 
 namespace pawl::core {
 namespace {
@@ -45,27 +48,45 @@ bool admission::has_room() const noexcept {
          run_.bytes_in_flight.load(std::memory_order_relaxed) < run_.settings.window_bytes;
 }
 
-bool admission::admit(lane& into, std::size_t most, item_list& own) {
+// The same for who holds the lock, with what the run's counts do not tell yet.
+bool admission::has_room_now() const noexcept {
+  return !exhausted_.load(std::memory_order_relaxed) && !run_.stopping() &&
+         pool_.in_use() < run_.settings.window_items &&
+         run_.bytes_in_flight.load(std::memory_order_relaxed) + bytes_change_ < run_.settings.window_bytes;
+}
+
+// What changed under the lock becomes visible: once for a group, for each is an atomic operation.
+void admission::tell_counts() noexcept {
+  in_use_.store(pool_.in_use(), std::memory_order_relaxed);
+  run_.bytes_in_flight.fetch_add(std::exchange(bytes_change_, 0), std::memory_order_relaxed);
+  run_.counts.items.fetch_add(std::exchange(new_items_, 0), std::memory_order_relaxed);
+}
+
+bool admission::admit(lane& into, std::size_t most, item_group& own) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return false;
-  found so_far{into, run_.gates[0] ? 0 : most, own, {}, 0};
-  const std::size_t own_before = own.count;
-  const std::uint64_t began_ns = run_.time.now_ns();
+  const std::size_t own_before = own.size();
+  found so_far{into, own_before + (run_.gates[0] ? 0 : most), own};
+  // A caller that has work already gets as many as it asks for; another one also some for those who have none.
+  const std::size_t tries_at_most = own_before != 0 ? most : group_size;
+  const std::uint64_t began_ns = now_ns_ = run_.time.now_ns();
   std::size_t pulled = 0;
   // Items that are done cost a look-up and no place: go on until there is something to run.
-  for (int round = 0; round < rounds_at_most && has_room(); ++round) {
-    if (own.count != own_before || so_far.recorded.count + so_far.waiting != 0) break;
-    for (std::size_t tries = 0; tries < group_size && has_room() && pull_one(); ++tries) {
+  for (int round = 0; round < rounds_at_most && has_room_now(); ++round) {
+    if (own.size() != own_before || recorded_.size() + so_far.waiting != 0) break;
+    for (std::size_t tries = 0; tries < tries_at_most && has_room_now() && pull_one(); ++tries) {
       ++pulled;
-      if (run_.time.now_ns() - began_ns > slow_source_ns) break;  // start what is here
+      if (now_ns_ - began_ns > slow_source_ns) break;  // start what is here
     }
-    if (group_.count == 0) break;
-    resume_.refresh();  // after the keys were looked for in flight: see the head of the header
-    while (active_item* item = group_.pop()) settle(item, so_far);
+    if (group_.empty()) break;
+    if (run_.records) resume_.refresh();  // after the keys were looked for in flight: see the head of the header
+    for (active_item* item : group_) settle(item, so_far);
+    group_.clear();
   }
   resume_.release();
-  run_.log.published();
-  run_.ready.push_fresh(std::move(so_far.recorded));
+  run_.ready.push_fresh(recorded_);
+  recorded_.clear();
+  tell_counts();
   update_finished();
   return pulled != 0;
 }
@@ -74,22 +95,20 @@ bool admission::admit(lane& into, std::size_t most, item_list& own) {
 bool admission::pull_one() {
   active_item* item = pool_.take();
   if (item == nullptr) return false;
-  in_use_.store(pool_.in_use(), std::memory_order_relaxed);
   void* place = place_of(run_.layout, *item, 0);
   try {
     if (!source_.next(source_.self, place)) {
       exhausted_.store(true, std::memory_order_release);
       pool_.give_back(item);
-      in_use_.store(pool_.in_use(), std::memory_order_relaxed);
       return false;
     }
   } catch (...) {
     pool_.give_back(item);
-    in_use_.store(pool_.in_use(), std::memory_order_relaxed);
     give_up_source(errc::source_failed, "the source of items threw after " + std::to_string(pulled_) + " items: " +
                                             what_of(std::current_exception()));
     return false;
   }
+  now_ns_ = run_.time.now_ns();
   item->values[0] = place;
   item->ordinal = ++pulled_;
   item->bytes = run_.layout.size();
@@ -104,8 +123,8 @@ bool admission::pull_one() {
     drop(item);
     return true;
   }
-  run_.bytes_in_flight.fetch_add(item->bytes, std::memory_order_relaxed);
-  group_.push(item);
+  bytes_change_ += item->bytes;
+  group_.push_back(item);
   return true;
 }
 
@@ -138,26 +157,25 @@ void admission::give_up_source(errc code, const std::string& sentence) {
 void admission::drop(active_item* item) {
   if (!item->key.empty()) {
     in_flight_.erase(item);
-    run_.bytes_in_flight.fetch_sub(item->bytes, std::memory_order_relaxed);
+    bytes_change_ -= item->bytes;
   }
   destroy_values(run_.layout, *item);
   pool_.give_back(item);
-  in_use_.store(pool_.in_use(), std::memory_order_relaxed);
 }
 
 // Finds out what is stored of an item, and what is to be done with it.
 void admission::settle(active_item* item, found& so_far) {
   try {
-    stored_item stored;
-    if (resume_.view().find(run_.workflow.id, item->key, stored, false)) {
-      settle_stored(item, stored, so_far);
+    if (run_.records && resume_.view().find(run_.workflow.id, item->key, stored_, false)) {
+      settle_stored(item, stored_, so_far);
       return;
     }
     item->id = next_id_++;
     seen_.insert(item->id);
-    run_.counts.items.fetch_add(1, std::memory_order_relaxed);
-    const bool wait = so_far.own.count >= so_far.most;
-    if (admit_new(*item, so_far.into, wait)) so_far.own.push(item);
+    ++new_items_;
+    const bool wait = so_far.own.size() >= so_far.most;
+    if (!run_.records) (wait ? recorded_ : so_far.own).push_back(item);
+    else if (admit_new(*item, so_far.into, wait)) so_far.own.push_back(item);
     else ++so_far.waiting;
   } catch (const error& failure) {
     const errc code = failure.code();
@@ -191,7 +209,7 @@ void admission::settle_stored(active_item* item, const stored_item& stored, foun
     drop(item);
     return;
   }
-  run_.counts.items.fetch_add(1, std::memory_order_relaxed);
+  ++new_items_;
   run_.note_revision(stored.revision);
   if (run_.verdicts.certainly_stays(stored) && !input_changed(*item, stored)) {
     run_.count(stored.state);
@@ -233,7 +251,7 @@ checkpoint_header admission::header_for(active_item& item, checkpoint_kind kind)
   header.generation = item.generation;
   header.sequence = ++item.sequence;
   header.item = item.id;
-  header.at_us = run_.unix_us(run_.time.now_ns());
+  header.at_us = run_.unix_us(now_ns_);
   return header;
 }
 
@@ -250,8 +268,7 @@ bool admission::admit_new(active_item& item, lane& into, bool wait) {
       write_encoded_payload(into, run_.store, input_bytes_.bytes());
       add_bytes(item, input_bytes_.bytes().size());
     }
-    item.just_admitted = wait;
-    into.finish(wait ? &item : nullptr);
+    into.finish(wait ? &item : nullptr, wait);
     return !wait;
   } catch (const error& failure) {
     if (failure.code() != errc::codec_failed && failure.code() != errc::too_large) throw;
@@ -365,7 +382,7 @@ void admission::carry_on(active_item* item, const stored_item& stored, std::uint
     item->attempts = stored.attempts;
     restore_back_off(*item, stored);
   }
-  so_far.recorded.push(item);
+  recorded_.push_back(item);
 }
 
 // What remains of a back-off; never more than it was, whatever the clock did meanwhile (rule 27).
@@ -402,18 +419,23 @@ void admission::reset_to(active_item& item, const stored_item& stored, std::uint
 
 void admission::add_bytes(active_item& item, std::size_t bytes) {
   item.bytes += bytes;
-  run_.bytes_in_flight.fetch_add(bytes, std::memory_order_relaxed);
+  bytes_change_ += bytes;
 }
 
-bool admission::retire(item_list& items, bool may_wait) {
+bool admission::retire(item_group& items, bool may_wait) {
   std::unique_lock lock(mutex_, std::defer_lock);
   if (may_wait) lock.lock();
   else if (!lock.try_lock()) return false;
   const bool was_full = !has_room();
-  while (active_item* item = items.pop()) {
-    run_.count(item->state);
+  std::array<std::uint64_t, 5> ended{};
+  for (active_item* item : items) {
+    ++ended[static_cast<std::size_t>(item->state)];
     drop(item);
   }
+  items.clear();
+  for (std::size_t state = 0; state < ended.size(); ++state)
+    if (ended[state] != 0) run_.count(static_cast<item_state>(state), ended[state]);
+  tell_counts();
   update_finished();
   if (was_full && has_room()) run_.ready.wake_all();
   return true;

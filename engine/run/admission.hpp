@@ -33,10 +33,10 @@ public:
   // caller's to run (run/lane.hpp says why). Further new ones wait for their admission; what was recorded before
   // goes into the ready queue. False where nothing was pulled: the window is full, the source is exhausted, the
   // run is stopping, or another worker is at it.
-  bool admit(lane& into, std::size_t most, item_list& own);
+  bool admit(lane& into, std::size_t most, item_group& own);
   // Items that have ended, or were given up by a stop: counts them and makes room. Destroys their values.
   // `may_wait` false: does nothing and returns false where another worker is admitting (from a slow source, say).
-  bool retire(item_list& items, bool may_wait);
+  bool retire(item_group& items, bool may_wait);
   // Nothing is in flight and nothing more will be.
   [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
   // May the caller expect admit() to pull something, as things stand?
@@ -52,8 +52,7 @@ private:
   struct found {
     lane& into;
     const std::size_t most;
-    item_list& own;
-    item_list recorded;       // items of earlier runs
+    item_group& own;
     std::size_t waiting = 0;  // items that come back when their record is acknowledged
   };
   void settle(active_item* item, found& so_far);
@@ -74,6 +73,8 @@ private:
   [[nodiscard]] checkpoint_header header_for(active_item& item, checkpoint_kind kind) const;
   void add_bytes(active_item& item, std::size_t bytes);
   void drop(active_item* item);
+  [[nodiscard]] bool has_room_now() const noexcept;
+  void tell_counts() noexcept;
   void update_finished();
 
   run_state& run_;
@@ -84,9 +85,14 @@ private:
   id_set seen_;
   item_id next_id_;
   std::uint64_t pulled_ = 0;
+  std::uint64_t now_ns_ = 0;         // when the last input was pulled
+  std::uint64_t new_items_ = 0;      // not in the run's counts yet, as are
+  std::uint64_t bytes_change_ = 0;   // (it wraps where they have become fewer)
   resumer resume_;
+  stored_item stored_;               // the last one looked for
   buffer_encoder input_bytes_;
-  item_list group_;
+  item_group group_;                 // pulled, and not settled
+  item_group recorded_;              // go into the ready queue: items of earlier runs
   std::atomic<bool> exhausted_{false};
   std::atomic<bool> finished_{false};
   std::atomic<std::size_t> in_use_{0};

@@ -70,6 +70,8 @@ bool can_copy(const detail::value_type& type) { return type.copy != nullptr || t
 
 // Calls the function of the item's next step and says how that ended. Never throws.
 void worker::call(active_item& item, const detail::erased_step& step, call_result& result) {
+  if (result.end != call_end::completed || !result.reason.empty()) result = {};
+  result.took_ns = 0;
   const std::uint16_t latest = run_.layout.latest_after(item.step);
   const detail::value_type& in_type = *run_.layout.type(latest);
   std::optional<value_copy> copy;

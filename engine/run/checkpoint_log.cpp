@@ -1,6 +1,7 @@
 #include "run/checkpoint_log.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pawl::core {
 
@@ -21,6 +22,7 @@ lane& checkpoint_log::open_lane(acknowledgement_sink& sink, std::size_t window) 
   fresh->sink = &sink;
   lane& opened = *fresh->bytes;
   const std::scoped_lock lock(mutex_);
+  acknowledged_.reserve(window);
   lanes_.push_back(std::move(fresh));
   if (failure_) sink.log_failed();
   return opened;
@@ -31,9 +33,23 @@ void checkpoint_log::close_lane(lane& old) {
   std::erase_if(lanes_, [&](const auto& one) { return one->bytes.get() == &old; });
 }
 
-void checkpoint_log::wake() noexcept {
-  { const std::scoped_lock lock(mutex_); }
+void checkpoint_log::ask() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (std::exchange(asked_, true) || turn_taken_) return;
   changed_.notify_one();
+}
+
+bool checkpoint_log::commit_here(const acknowledgement_sink* mine) {
+  std::unique_lock lock(mutex_);
+  if (failure_) return false;
+  if (turn_taken_ || !tasks_.empty()) {
+    if (anything_published()) asked_ = true;  // seen when the turn is given back
+    return false;
+  }
+  turn_taken_ = true;
+  const bool committed = commit_in_turn(lock, mine);
+  give_back_turn();
+  return committed;
 }
 
 void checkpoint_log::between_commits(const std::function<void()>& task) {
@@ -58,15 +74,28 @@ std::exception_ptr checkpoint_log::failure() const {
   return failure_;
 }
 
+// The committer's thread.
 void checkpoint_log::loop() {
+  std::unique_lock lock(mutex_);
   for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      run_tasks(lock);
-      if (ending_ && (failure_ || !anything_published())) return;
+    changed_.wait(lock, [this] { return !turn_taken_ && (asked_ || !tasks_.empty() || ending_); });
+    turn_taken_ = true;
+    run_tasks(lock);
+    if (!failure_ && (asked_ || ending_)) {
+      const bool committed = commit_in_turn(lock, nullptr);
+      if (ending_ && !committed && tasks_.empty()) return;
+    } else {
+      asked_ = false;
+      if (ending_ && tasks_.empty()) return;
     }
-    if (failed() || !commit_once()) sleep_until_published();
+    turn_taken_ = false;
   }
+}
+
+// Under the lock, by who holds the turn and is not the committer, whom somebody may have called meanwhile.
+void checkpoint_log::give_back_turn() noexcept {
+  turn_taken_ = false;
+  if (asked_ || !tasks_.empty() || ending_) changed_.notify_one();
 }
 
 void checkpoint_log::run_tasks(std::unique_lock<std::mutex>& lock) {
@@ -88,49 +117,44 @@ void checkpoint_log::run_tasks(std::unique_lock<std::mutex>& lock) {
   }
 }
 
-bool checkpoint_log::anything_published() {
+bool checkpoint_log::anything_published() const {
   return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& one) { return one->bytes->has_published(); });
 }
 
-void checkpoint_log::sleep_until_published() {
-  std::unique_lock lock(mutex_);
-  asleep_.store(true, std::memory_order_relaxed);
-  // Pairs with the fence in published(): either it sees asleep_, or this sees what it published.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  changed_.wait(lock, [&] {
-    if (ending_ || !tasks_.empty()) return true;
-    return !failure_ && anything_published();
-  });
-  asleep_.store(false, std::memory_order_relaxed);
-}
-
-// Commits what is published now, if anything is.
-bool checkpoint_log::commit_once() {
-  groups_.clear();
+// Commits what is published now; false where nothing is. Called and returns under the lock, which is free while
+// the backend works. What is asked for from here on is for the next commit.
+bool checkpoint_log::commit_in_turn(std::unique_lock<std::mutex>& lock, const acknowledgement_sink* mine) {
+  asked_ = false;
   try {
-    {
-      const std::scoped_lock lock(mutex_);
-      for (auto& one : lanes_) one->gathered = one->bytes->gather(groups_);
-    }
+    groups_.clear();
+    for (auto& one : lanes_) one->gathered = one->bytes->gather(groups_);
     if (groups_.empty()) return false;
+    lock.unlock();
     store_.commit(groups_);
+    lock.lock();
   } catch (...) {
-    const std::scoped_lock lock(mutex_);
-    failure_ = std::current_exception();
-    failed_.store(true, std::memory_order_release);
-    for (auto& one : lanes_) one->sink->log_failed();
+    if (!lock.owns_lock()) lock.lock();
+    fail(std::current_exception());
     return true;
   }
-  // A lane is closed only when all of it is acknowledged, so the ones gathered from are still here.
-  const std::scoped_lock lock(mutex_);
-  for (auto& one : lanes_) {
-    active_item* first = nullptr;
-    active_item* last = nullptr;
-    std::size_t count = 0;
-    one->bytes->acknowledge(one->gathered, first, last, count);
-    if (count != 0) one->sink->acknowledged(first, last, count);
-  }
+  acknowledge(mine);
   return true;
+}
+
+// A lane is closed only when all of it is acknowledged, and under the lock: so those gathered from are still here.
+void checkpoint_log::acknowledge(const acknowledgement_sink* mine) {
+  for (auto& one : lanes_) {
+    acknowledged_.clear();
+    one->bytes->acknowledge(one->gathered, acknowledged_);
+    if (acknowledged_.empty()) continue;
+    one->sink->acknowledged(acknowledged_, one->sink == mine);
+  }
+}
+
+void checkpoint_log::fail(std::exception_ptr why) {
+  failure_ = std::move(why);
+  failed_.store(true, std::memory_order_release);
+  for (auto& one : lanes_) one->sink->log_failed();
 }
 
 }  // namespace pawl::core

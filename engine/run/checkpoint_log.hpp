@@ -1,9 +1,17 @@
 // The checkpoint log: lanes in, one commit after the other out.
 //
-// One thread, the committer, takes whatever the lanes have published, commits it
-// through the backend and hands back the items that waited for it. A commit
-// takes what gathered while the last one ran: no timers, no added delay for a
-// lone item. All calls that write to the backend happen on this thread.
+// There is one *turn*. Whoever holds it gathers what all lanes have published,
+// commits it through the backend, and hands back the items that waited for it;
+// then the turn is free again. Two kinds of threads take it:
+//
+//   a worker      that has nothing else to do: commit_here(). It waits for the disk anyway, and so spares two hops
+//                 between threads, which cost more than many a flush.
+//   the committer a thread of the log's own, when it was asked to: ask(). So workers that have work go on while
+//                 their records are flushed.
+//
+// Nobody is forgotten: whoever published something either takes the turn or asks, and asking is noted under the
+// mutex under which the turn is given back. Who gives it back and finds that somebody asked meanwhile wakes the
+// committer. So what gathers during a commit goes into the next one at once; there are no timers.
 //
 // When a commit fails the log fails for good: nothing is acknowledged any more,
 // every run is told, and what was not acknowledged is done again after a reopen.
@@ -23,11 +31,11 @@
 
 namespace pawl::core {
 
-// Whoever waits for acknowledgements: a run. Called on the committer's thread, briefly.
+// Whoever waits for acknowledgements: a run. Called by whoever holds the turn, briefly.
 class acknowledgement_sink {
 public:
-  // A list of `count` items linked by active_item::next, oldest first.
-  virtual void acknowledged(active_item* first, active_item* last, std::size_t count) noexcept = 0;
+  // `by_worker`: one of its own workers has committed, who runs now what it can.
+  virtual void acknowledged(const acknowledged_items& items, bool by_worker) noexcept = 0;
   // The log has failed; no more acknowledgements come.
   virtual void log_failed() noexcept = 0;
 
@@ -42,15 +50,18 @@ public:
   ~checkpoint_log();
 
   // A lane whose acknowledgements go to `sink`; lives until close_lane. Any thread.
+  // At most `window` items wait in all lanes of one sink together.
   [[nodiscard]] lane& open_lane(acknowledgement_sink& sink, std::size_t window);
   // Everything published in it must have been acknowledged, or the log have failed.
   void close_lane(lane& old);
 
-  // After lane::finish, by the worker: lets the committer know, at the cost of a fence where it is awake.
-  void published() noexcept {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (asleep_.load(std::memory_order_relaxed)) wake();
-  }
+  // The committer is to commit what the caller has published, after lane::finish, and will do so whatever the
+  // caller does next. Costs a lock, and a system call where the committer sleeps: for groups of records. Any thread.
+  void ask() noexcept;
+  // Commits what is published in all lanes on the caller's thread; true where it did. False where nothing was,
+  // where the log has failed, or where somebody else holds the turn: then this is the same as ask().
+  // `mine`: the caller is one of its workers, or null.
+  bool commit_here(const acknowledgement_sink* mine);
 
   // Runs `task` on the committer's thread between two commits and waits for it. Throws what it throws.
   void between_commits(const std::function<void()>& task);
@@ -66,25 +77,29 @@ private:
     lane_position gathered = 0;
   };
 
-  void wake() noexcept;
   void loop();
-  bool commit_once();
-  void sleep_until_published();
-  [[nodiscard]] bool anything_published();
   void run_tasks(std::unique_lock<std::mutex>& lock);
+  bool commit_in_turn(std::unique_lock<std::mutex>& lock, const acknowledgement_sink* mine);
+  void acknowledge(const acknowledgement_sink* mine);
+  void fail(std::exception_ptr why);
+  void give_back_turn() noexcept;
+  [[nodiscard]] bool anything_published() const;
 
   backend& store_;
-  mutable std::mutex mutex_;          // lanes_, tasks_, failure_, ending_
-  std::condition_variable changed_;
+  mutable std::mutex mutex_;          // everything below but what belongs to the turn
+  std::condition_variable changed_;   // for the committer
   std::condition_variable task_done_;
   std::vector<std::unique_ptr<attached>> lanes_;
   std::vector<const std::function<void()>*> tasks_;
   std::vector<std::pair<const std::function<void()>*, std::exception_ptr>> finished_tasks_;
   std::exception_ptr failure_;
-  bool ending_ = false;
-  std::atomic<bool> asleep_{false};
   std::atomic<bool> failed_{false};
-  std::vector<std::span<const std::byte>> groups_;  // committer's, reused
+  bool turn_taken_ = false;
+  bool asked_ = false;                // since the last turn was taken
+  bool ending_ = false;
+  // Whoever holds the turn; reused:
+  std::vector<std::span<const std::byte>> groups_;
+  acknowledged_items acknowledged_;
   std::thread committer_;             // last: starts when the rest stands
 };
 

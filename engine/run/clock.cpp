@@ -1,5 +1,7 @@
 #include "run/clock.hpp"
 
+#include "run/tick_clock.hpp"
+
 #include <ctime>
 
 namespace pawl::core {
@@ -13,8 +15,15 @@ std::uint64_t read_ns(clockid_t id) noexcept {
 
 class machine_clock final : public clock {
 public:
-  std::uint64_t now_ns() noexcept override { return read_ns(CLOCK_MONOTONIC); }
+  std::uint64_t now_ns() noexcept override {
+    if (!has_ticks_) return read_ns(CLOCK_MONOTONIC);
+    thread_local constinit tick_clock mine;
+    return mine.now_ns(read_ticks, [] { return read_ns(CLOCK_MONOTONIC); });
+  }
   std::uint64_t unix_us() noexcept override { return read_ns(CLOCK_REALTIME) / 1000; }
+
+private:
+  const bool has_ticks_ = ticks_are_invariant();
 };
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace pawl::core {
 class clock {
 public:
   virtual ~clock() = default;
-  // Monotonic, nanoseconds from an arbitrary start. Any thread.
+  // Nanoseconds from an arbitrary start, monotonic for each thread; what two threads read may be a microsecond apart.
   [[nodiscard]] virtual std::uint64_t now_ns() noexcept = 0;
   // Microseconds of the Unix epoch; may jump. Any thread.
   [[nodiscard]] virtual std::uint64_t unix_us() noexcept = 0;

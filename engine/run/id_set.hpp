@@ -20,14 +20,15 @@ public:
     if (number >= pages_.size()) pages_.resize(number + 1);
     page& one = pages_[number];
     if (one.full) return false;
-    if (!one.bits) one.bits = std::make_unique<bitmap>();
+    if (!one.bits) one.bits = spare_ ? std::move(spare_) : std::make_unique<bitmap>();
     std::uint64_t& word = one.bits->words[(id & 0xffff) >> 6];
     const std::uint64_t bit = std::uint64_t{1} << (id & 63);
     if ((word & bit) != 0) return false;
     word |= bit;
     ++size_;
     if (++one.bits->count == 65536) {
-      one.bits.reset();
+      *one.bits = {};
+      spare_ = std::move(one.bits);  // ids in order need one bitmap for ever
       one.full = true;
     }
     return true;
@@ -44,6 +45,7 @@ private:
     bool full = false;
   };
   std::vector<page> pages_;
+  std::unique_ptr<bitmap> spare_;
   std::uint64_t size_ = 0;
 };
 

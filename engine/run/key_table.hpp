@@ -16,36 +16,40 @@ namespace pawl::core {
 
 class key_table {
 public:
-  explicit key_table(std::size_t limit) : slots_(std::bit_ceil(limit * 2 + 2), nullptr), mask_(slots_.size() - 1) {}
+  explicit key_table(std::size_t limit) : slots_(std::bit_ceil(limit * 2 + 2)), mask_(slots_.size() - 1) {}
 
   [[nodiscard]] static std::uint64_t hash(std::string_view key) noexcept { return std::hash<std::string_view>{}(key); }
 
   // item->key and item->key_hash must be set. False where that key is in already.
   bool insert(active_item* item) {
     std::size_t at = item->key_hash & mask_;
-    for (; slots_[at] != nullptr; at = (at + 1) & mask_)
-      if (slots_[at]->key_hash == item->key_hash && slots_[at]->key == item->key) return false;
-    slots_[at] = item;
+    for (; slots_[at].item != nullptr; at = (at + 1) & mask_)
+      if (slots_[at].hash == item->key_hash && slots_[at].item->key == item->key) return false;
+    slots_[at] = {item, item->key_hash};
     return true;
   }
 
   // Precondition: it is in.
   void erase(const active_item* item) noexcept {
     std::size_t hole = item->key_hash & mask_;
-    while (slots_[hole] != item) hole = (hole + 1) & mask_;
+    while (slots_[hole].item != item) hole = (hole + 1) & mask_;
     // Close the hole: move back whatever probed past it.
-    for (std::size_t at = (hole + 1) & mask_; slots_[at] != nullptr; at = (at + 1) & mask_) {
-      const std::size_t home = slots_[at]->key_hash & mask_;
+    for (std::size_t at = (hole + 1) & mask_; slots_[at].item != nullptr; at = (at + 1) & mask_) {
+      const std::size_t home = slots_[at].hash & mask_;
       if (((at - home) & mask_) >= ((at - hole) & mask_)) {
         slots_[hole] = slots_[at];
         hole = at;
       }
     }
-    slots_[hole] = nullptr;
+    slots_[hole] = {};
   }
 
 private:
-  std::vector<active_item*> slots_;
+  struct slot {
+    active_item* item = nullptr;
+    std::uint64_t hash = 0;  // of its key: so that passing an item by does not touch it
+  };
+  std::vector<slot> slots_;
   std::size_t mask_;
 };
 

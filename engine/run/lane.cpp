@@ -23,7 +23,8 @@ lane::lane(std::size_t window, std::size_t large_threshold)
       chunk_size_(std::max<std::size_t>(1u << 20, padded(2 * large_threshold + max_key_size + 4096))),
       tail_(nullptr),
       writer_(*this),
-      waiters_(window + 1),
+      window_(window),
+      waiters_(std::make_unique_for_overwrite<waiter[]>(window)),
       head_(nullptr) {
   free_.reserve(free_chunks_kept);
   tail_ = head_ = new chunk(chunk_size_);
@@ -73,7 +74,7 @@ void lane::replace_payload(std::span<const std::byte> bytes) {
 
 void lane::cancel() noexcept { writer_.spilled = false; }
 
-void lane::finish(active_item* waiting) {
+void lane::finish(active_item* waiting, bool fresh) {
   checkpoint_header& open = header();
   const auto payload_size = static_cast<std::size_t>(writer_.cursor() - (tail_->bytes.get() + payload_at_));
   const std::size_t used = payload_at_ + payload_size - record_at_;
@@ -83,9 +84,9 @@ void lane::finish(active_item* waiting) {
   open.size = static_cast<std::uint32_t>(size);
   written_ += size;
   if (waiting != nullptr) {
-    const std::uint64_t at = waiters_pushed_.load(std::memory_order_relaxed);
-    waiters_[at % waiters_.size()] = {written_, waiting};
-    waiters_pushed_.store(at + 1, std::memory_order_release);
+    waiters_[waiter_at_] = {written_ | (fresh ? 1u : 0u), waiting};
+    if (++waiter_at_ == window_) waiter_at_ = 0;
+    waiters_pushed_.store(waiters_pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
   tail_->published.store(record_at_ + size, std::memory_order_release);
   published_.store(written_, std::memory_order_release);
@@ -170,7 +171,7 @@ lane_position lane::gather(std::vector<std::span<const std::byte>>& groups) {
   return position;
 }
 
-void lane::acknowledge(lane_position position, active_item*& first, active_item*& last, std::size_t& count) {
+void lane::acknowledge(lane_position position, acknowledged_items& items) {
   acknowledged_.store(position, std::memory_order_release);
   for (;;) {
     chunk* next = head_->next.load(std::memory_order_acquire);
@@ -180,14 +181,11 @@ void lane::acknowledge(lane_position position, active_item*& first, active_item*
     recycle(old);
   }
   const std::uint64_t pushed = waiters_pushed_.load(std::memory_order_acquire);
-  while (waiters_popped_ != pushed) {
-    const waiter& oldest = waiters_[waiters_popped_ % waiters_.size()];
-    if (oldest.position > position) break;
-    oldest.item->next = nullptr;
-    (last == nullptr ? first : last->next) = oldest.item;
-    last = oldest.item;
-    ++count;
-    ++waiters_popped_;
+  for (; waiters_popped_ != pushed; ++waiters_popped_) {
+    const waiter& oldest = waiters_[waiter_oldest_];
+    if (oldest.position_and_fresh > (position | 1)) break;
+    ((oldest.position_and_fresh & 1) != 0 ? items.fresh : items.again).push_back(oldest.item);
+    if (++waiter_oldest_ == window_) waiter_oldest_ = 0;
   }
 }
 

@@ -5,7 +5,11 @@
 // memory and publishes it with one store; the committer gathers what is
 // published, hands it to the backend, and acknowledges a position. Beside the
 // bytes run the items that wait: each is pushed with the position that it waits
-// for, before that position is published, so none is left behind.
+// for, before that position is published, so none is left behind. They are
+// handed back as an array of pointers: to acknowledge an item is not to touch it.
+//
+// "The committer" is whoever holds the turn to commit (run/checkpoint_log.hpp),
+// one thread at a time.
 //
 // An item changes workers only when all its records are acknowledged. The committer gathers one lane after the
 // other, so of two records of one item in two lanes the later one could be committed first.
@@ -32,6 +36,22 @@ struct active_item;
 
 using lane_position = std::uint64_t;
 
+// Items that a commit has acknowledged, oldest first.
+struct acknowledged_items {
+  std::vector<active_item*> again;  // they had begun
+  std::vector<active_item*> fresh;  // they waited for their admission
+
+  [[nodiscard]] bool empty() const noexcept { return again.empty() && fresh.empty(); }
+  void reserve(std::size_t count) {
+    again.reserve(count);
+    fresh.reserve(count);
+  }
+  void clear() noexcept {
+    again.clear();
+    fresh.clear();
+  }
+};
+
 class lane {
 public:
   // `window`: how many items can wait at most (a power of two is not required).
@@ -53,8 +73,8 @@ public:
   void replace_payload(std::span<const std::byte> bytes);
   void cancel() noexcept;
   // Completes the record (sizes are filled in) and publishes it. `waiting`, if any, is handed back
-  // by take_acknowledged once the record is durable.
-  void finish(active_item* waiting);
+  // by acknowledge once the record is durable; `fresh`: among those that waited for their admission.
+  void finish(active_item* waiting, bool fresh = false);
   // Flags may still change while the record is open (large).
   [[nodiscard]] checkpoint_header& header() noexcept;
   // Bytes written and not acknowledged yet.
@@ -67,9 +87,9 @@ public:
 
   // Adds what is published and not yet gathered to `groups`; returns the position that they reach.
   lane_position gather(std::vector<std::span<const std::byte>>& groups);
-  // Everything gathered up to `position` is durable: its memory is reused and the items that waited
-  // for it are linked in front of `list` (through active_item::next, oldest first).
-  void acknowledge(lane_position position, active_item*& first, active_item*& last, std::size_t& count);
+  // Everything gathered up to `position` is durable: its memory is reused, and the items that waited for it are
+  // added to `items`, which must have room.
+  void acknowledge(lane_position position, acknowledged_items& items);
   // Any thread: is there something to gather?
   [[nodiscard]] bool has_published() const noexcept {
     return published_.load(std::memory_order_acquire) != gathered_.load(std::memory_order_relaxed);
@@ -97,8 +117,9 @@ private:
     bool spilled = false;
   };
 
+  // Positions are multiples of 8, which leaves a bit for whether the item is fresh.
   struct waiter {
-    lane_position position;
+    lane_position position_and_fresh;
     active_item* item;
   };
 
@@ -120,14 +141,17 @@ private:
   writer writer_;
   std::vector<std::byte> spill_;
   lane_position written_ = 0;
+  std::size_t waiter_at_ = 0;       // where the next one goes in waiters_
 
   // shared
   std::atomic<lane_position> published_{0};
   std::atomic<lane_position> gathered_{0};
   std::atomic<lane_position> acknowledged_{0};
-  std::vector<waiter> waiters_;     // a ring
+  const std::size_t window_;
+  const std::unique_ptr<waiter[]> waiters_;  // a ring of window_
   std::atomic<std::uint64_t> waiters_pushed_{0};
-  std::uint64_t waiters_popped_ = 0;  // committer's
+  std::uint64_t waiters_popped_ = 0;  // committer's, as is the place of the oldest in waiters_:
+  std::size_t waiter_oldest_ = 0;
 
   // committer
   chunk* head_;

@@ -2,45 +2,41 @@
 
 #include <algorithm>
 #include <chrono>
-#include <utility>
 
 namespace pawl::core {
 
-bool ready_queue::take_now(std::size_t most, item_list& into) {
-  const std::size_t before = into.count;
+bool ready_queue::take_now(std::size_t most, item_group& into) {
+  const std::size_t before = into.size();
   if (!backing_off_.empty()) {
     const std::uint64_t now = clock_.now_ns();
-    while (!backing_off_.empty() && into.count - before < most &&
+    while (!backing_off_.empty() && into.size() - before < most &&
            (back_offs_over_ || backing_off_.front()->due_ns <= now)) {
       std::pop_heap(backing_off_.begin(), backing_off_.end(), later{});
-      into.push(backing_off_.back());
+      into.push_back(backing_off_.back());
       backing_off_.pop_back();
     }
   }
-  while (into.count - before < most && acknowledged_.first != nullptr) {
-    active_item* item = acknowledged_.pop();
-    (std::exchange(item->just_admitted, false) ? fresh_ : into).push(item);
-  }
+  acknowledged_.pop(most - (into.size() - before), into);
   // Fresh ones only where nothing older is to be done.
-  if (into.count == before)
-    while (fresh_.first != nullptr && into.count - before < most) into.push(fresh_.pop());
-  return into.count != before;
+  if (into.size() == before) fresh_.pop(most, into);
+  return into.size() != before;
 }
 
-std::uint64_t ready_queue::epoch() const {
-  const std::scoped_lock lock(mutex_);
-  return wakes_;
+void ready_queue::set_pace(std::size_t items) noexcept {
+  items = std::max<std::size_t>(items, 1);
+  if (pace_.load(std::memory_order_relaxed) != items) pace_.store(items, std::memory_order_relaxed);
 }
 
-void ready_queue::take(std::size_t most, item_list& into) {
+void ready_queue::take(std::size_t most, item_group& into) {
   const std::scoped_lock lock(mutex_);
   take_now(most, into);
+  wake_for(acknowledged_.size() + fresh_.size(), true);
 }
 
-void ready_queue::wait_and_take(std::size_t most, item_list& into, std::uint64_t epoch) {
+void ready_queue::wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch) {
   std::unique_lock lock(mutex_);
   ++idle_;
-  while (wakes_ == epoch && !broken() && !take_now(most, into)) {
+  while (wakes_.load(std::memory_order_relaxed) == epoch && !broken() && !take_now(most, into)) {
     if (backing_off_.empty()) {
       changed_.wait(lock);
     } else {
@@ -53,50 +49,53 @@ void ready_queue::wait_and_take(std::size_t most, item_list& into, std::uint64_t
   if (idle_ != 0 && !backing_off_.empty()) changed_.notify_one();  // somebody must keep the time
 }
 
-void ready_queue::push_fresh(item_list&& items) {
-  if (items.first == nullptr) return;
+void ready_queue::push_fresh(std::span<active_item* const> items) {
+  if (items.empty()) return;
   const std::scoped_lock lock(mutex_);
-  const std::size_t count = items.count;
-  fresh_.append(std::move(items));
-  wake_for(count);
+  fresh_.push(items);
+  wake_for(items.size(), false);
 }
 
 void ready_queue::push_backing_off(active_item* item) {
   const std::scoped_lock lock(mutex_);
   backing_off_.push_back(item);
   std::push_heap(backing_off_.begin(), backing_off_.end(), later{});
-  if (backing_off_.front() == item) wake_for(1);
+  if (backing_off_.front() == item) wake_for(1, false);
 }
 
 void ready_queue::release_back_offs() {
   const std::scoped_lock lock(mutex_);
   back_offs_over_ = true;
-  ++wakes_;
+  wakes_.fetch_add(1, std::memory_order_release);
   changed_.notify_all();
 }
 
 void ready_queue::wake_all() noexcept {
   const std::scoped_lock lock(mutex_);
-  ++wakes_;
+  wakes_.fetch_add(1, std::memory_order_release);
   changed_.notify_all();
 }
 
-void ready_queue::wake_for(std::size_t items) noexcept {
-  if (idle_ == 0) return;
-  if (items >= idle_) changed_.notify_all();
-  else for (std::size_t i = 0; i < items; ++i) changed_.notify_one();
+// `by_worker`: the caller is awake and takes its share.
+void ready_queue::wake_for(std::size_t items, bool by_worker) noexcept {
+  if (idle_ == 0 || items == 0) return;
+  const std::size_t pace = pace_.load(std::memory_order_relaxed);
+  std::size_t workers = (items - 1) / pace + (by_worker ? 0 : 1);
+  if (workers >= idle_) changed_.notify_all();
+  else for (; workers != 0; --workers) changed_.notify_one();
 }
 
-void ready_queue::acknowledged(active_item* first, active_item* last, std::size_t count) noexcept {
+void ready_queue::acknowledged(const acknowledged_items& items, bool by_worker) noexcept {
   const std::scoped_lock lock(mutex_);
-  acknowledged_.append({first, last, count});
-  wake_for(count);
+  acknowledged_.push(items.again);
+  fresh_.push(items.fresh);
+  wake_for(items.again.size() + items.fresh.size(), by_worker);
 }
 
 void ready_queue::log_failed() noexcept {
   const std::scoped_lock lock(mutex_);
   broken_.store(true, std::memory_order_release);
-  ++wakes_;
+  wakes_.fetch_add(1, std::memory_order_release);
   changed_.notify_all();
 }
 
@@ -106,7 +105,7 @@ bool step_gate::enter(active_item* item) {
     ++inside_;
     return true;
   }
-  parked_.push(item);
+  parked_.push({&item, 1});
   return false;
 }
 
@@ -116,11 +115,9 @@ active_item* step_gate::leave() {
   return parked_.pop();
 }
 
-item_list step_gate::drain() {
+void step_gate::drain(item_group& into) {
   const std::scoped_lock lock(mutex_);
-  item_list all = parked_;
-  parked_ = {};
-  return all;
+  parked_.pop(parked_.size(), into);
 }
 
 }  // namespace pawl::core

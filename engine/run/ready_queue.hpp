@@ -1,62 +1,43 @@
 // What can run next: acknowledged items, then fresh ones, then back-offs that are over.
 //
 // Acknowledged items go before fresh ones, so slow chains run depth-first and
-// items finish early. Work is handed over in groups: one lock for many items.
+// items finish early. Work is handed over in groups: one lock for many items,
+// and none of them is touched.
+//
+// To wake a worker costs as much as many a step. So one is woken for as many
+// items as a worker runs in the time that it takes to be awake: all workers for
+// a few slow steps, one for dozens of fast ones.
 #pragma once
 
 #include "run/checkpoint_log.hpp"
 #include "run/clock.hpp"
 #include "run/item.hpp"
+#include "run/item_ring.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <vector>
 
 namespace pawl::core {
 
-// Items linked by `next`.
-struct item_list {
-  active_item* first = nullptr;
-  active_item* last = nullptr;
-  std::size_t count = 0;
-
-  void push(active_item* item) noexcept {
-    item->next = nullptr;
-    (last == nullptr ? first : last->next) = item;
-    last = item;
-    ++count;
-  }
-  void append(item_list&& other) noexcept {
-    if (other.first == nullptr) return;
-    (last == nullptr ? first : last->next) = other.first;
-    last = other.last;
-    count += other.count;
-    other = {};
-  }
-  active_item* pop() noexcept {
-    active_item* item = first;
-    if (item == nullptr) return nullptr;
-    first = item->next;
-    if (first == nullptr) last = nullptr;
-    --count;
-    item->next = nullptr;
-    return item;
-  }
-};
-
 class ready_queue final : public acknowledgement_sink {
 public:
-  explicit ready_queue(clock& time) : clock_(time) {}
+  // `window`: how many items there are at most.
+  ready_queue(clock& time, std::size_t window) : clock_(time), acknowledged_(window), fresh_(window) {}
 
-  // Moves at most `most` items to `into`; returns at once.
-  void take(std::size_t most, item_list& into);
+  // So many items a worker runs in the time that it takes to wake another one; what is left beyond that is for others.
+  void set_pace(std::size_t items) noexcept;
+  // Adds at most `most` items to `into`; returns at once.
+  void take(std::size_t most, item_group& into);
   // The same, but waits until there is an item or somebody called wake_all() since `epoch` was read.
-  void wait_and_take(std::size_t most, item_list& into, std::uint64_t epoch);
+  void wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch);
   // Read it *before* looking at whatever wake_all() announces.
-  [[nodiscard]] std::uint64_t epoch() const;
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return wakes_.load(std::memory_order_acquire); }
   // Newly admitted items, or items that got their place at a limited step.
-  void push_fresh(item_list&& items);
+  void push_fresh(std::span<active_item* const> items);
   // An item whose next attempt is due at item->due_ns.
   void push_backing_off(active_item* item);
   // Back-offs count as over from now on: the run is stopping.
@@ -64,27 +45,30 @@ public:
   // Everybody who waits looks again.
   void wake_all() noexcept;
 
+  // How many wait right now, or were woken and have not looked yet.
+  [[nodiscard]] std::size_t idle() const noexcept { return idle_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool broken() const noexcept { return broken_.load(std::memory_order_acquire); }
 
-  // acknowledgement_sink, on the committer's thread
-  void acknowledged(active_item* first, active_item* last, std::size_t count) noexcept override;
+  // acknowledgement_sink, on the thread that committed
+  void acknowledged(const acknowledged_items& items, bool by_worker) noexcept override;
   void log_failed() noexcept override;
 
 private:
   struct later {
     bool operator()(const active_item* a, const active_item* b) const noexcept { return a->due_ns > b->due_ns; }
   };
-  bool take_now(std::size_t most, item_list& into);
-  void wake_for(std::size_t items) noexcept;
+  bool take_now(std::size_t most, item_group& into);
+  void wake_for(std::size_t items, bool by_worker) noexcept;
 
   clock& clock_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable changed_;
-  item_list acknowledged_;
-  item_list fresh_;
+  item_ring acknowledged_;
+  item_ring fresh_;
   std::vector<active_item*> backing_off_;  // a heap, earliest first
-  std::size_t idle_ = 0;
-  std::uint64_t wakes_ = 0;
+  std::atomic<std::size_t> idle_{0};       // changed under the lock
+  std::atomic<std::uint64_t> wakes_{0};    // changed under the lock
+  std::atomic<std::size_t> pace_{1};
   bool back_offs_over_ = false;
   std::atomic<bool> broken_{false};
 };
@@ -92,20 +76,21 @@ private:
 // A step's limit on calls at the same time.
 class step_gate {
 public:
-  explicit step_gate(std::uint32_t limit) : limit_(limit) {}
+  // `window`: how many items there are at most.
+  step_gate(std::uint32_t limit, std::size_t window) : limit_(limit), parked_(window) {}
   // True: go ahead, and leave() afterwards. False: the item is parked here and handed out by a leave().
   bool enter(active_item* item);
   // A call ended. Returns the parked item that may go now, if any: it must be given to the queue, and it has
   // to enter again.
   [[nodiscard]] active_item* leave();
-  // All that are parked: the run is stopping.
-  [[nodiscard]] item_list drain();
+  // All that are parked go to the end of `into`: the run is stopping.
+  void drain(item_group& into);
 
 private:
   const std::uint32_t limit_;
   std::mutex mutex_;
   std::uint32_t inside_ = 0;
-  item_list parked_;
+  item_ring parked_;
 };
 
 }  // namespace pawl::core

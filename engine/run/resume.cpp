@@ -67,6 +67,7 @@ void resumer::decode_value(active_item& item, const stored_item& stored, std::ui
 }
 
 void resumer::reload_latest(active_item& item) {
+  run_.store.settle();  // its latest result may be in a log that is not folded in yet
   refresh();
   stored_item stored;
   if (!view().load(run_.workflow.id, item.id, stored))

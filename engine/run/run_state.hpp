@@ -67,12 +67,14 @@ public:
         time(clock_of_run),
         logger(log_to),
         uuid(storage.uuid()),
-        ready(clock_of_run),
+        records(!storage.keeps_nothing()),
+        ready(clock_of_run, chosen.window_items),
         started_ns(clock_of_run.now_ns()),
         started_us(clock_of_run.unix_us()) {
     for (std::size_t i = 0; i < chosen.workers; ++i) told.push_back(std::make_unique<std::atomic<double>>(-1.0));
     for (const detail::erased_step& step : chain->steps) {
-      gates.push_back(step.concurrency != 0 ? std::make_unique<step_gate>(step.concurrency) : nullptr);
+      gates.push_back(step.concurrency != 0 ? std::make_unique<step_gate>(step.concurrency, chosen.window_items)
+                                           : nullptr);
       skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
     }
   }
@@ -104,8 +106,8 @@ public:
     return failure_;
   }
 
-  void count(item_state state) noexcept {
-    counts.by_state[static_cast<std::size_t>(state)].fetch_add(1, std::memory_order_relaxed);
+  void count(item_state state, std::uint64_t items = 1) noexcept {
+    counts.by_state[static_cast<std::size_t>(state)].fetch_add(items, std::memory_order_relaxed);
   }
   // An item that was recorded under this revision is among those of the run. By the admitting worker.
   void note_revision(revision_id revision) {
@@ -123,7 +125,8 @@ public:
 
   // Microseconds of the Unix epoch, by the monotonic clock from the start of the run: no second reading.
   [[nodiscard]] std::uint64_t unix_us(std::uint64_t now_ns) const noexcept {
-    return started_us + (now_ns - started_ns) / 1000;
+    // Signed: another thread may read a moment before the start.
+    return started_us + static_cast<std::uint64_t>(static_cast<std::int64_t>(now_ns - started_ns) / 1000);
   }
 
   const std::shared_ptr<const detail::chain> chain;
@@ -136,6 +139,7 @@ public:
   clock& time;
   spdlog::logger& logger;
   const hash_key uuid;
+  const bool records;  // false: the backend keeps nothing, so nothing is recorded and nobody waits
   ready_queue ready;
   std::vector<std::unique_ptr<step_gate>> gates;  // by step; null where there is no limit
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule

@@ -122,7 +122,7 @@ public:
     for (const lane* one : lanes_)
       while (one->pending() != 0) {
         if (run_.log.failed()) return false;
-        std::this_thread::sleep_for(std::chrono::microseconds(50));
+        if (!run_.log.commit_here(nullptr)) std::this_thread::sleep_for(std::chrono::microseconds(50));
       }
     return !run_.log.failed();
   }

@@ -7,14 +7,21 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace pawl::core {
 namespace {
 
-// A group takes about this long, so that nobody waits for a worker that holds many items.
-constexpr double group_ns = 100'000;
-constexpr std::size_t group_at_most = 128;
-constexpr std::size_t group_at_most_beside_others = 32;
+// A group takes about this long, so that nobody waits for a worker that holds many items; and about so long a record
+// waits, while there is work, until the committer is asked for it.
+constexpr std::uint64_t group_ns = 100'000;
+constexpr std::uint64_t own_cost_ns = 150;  // of the engine, for each call
+constexpr std::size_t group_at_most = 256;
+// A call that is expected to take longer is not begun with records that nobody was asked to commit.
+constexpr std::uint64_t slow_call_ns = 20'000;
+// Items ahead whose values are fetched into the caches; the items themselves are there by then.
+constexpr std::size_t values_ahead = 4;
+constexpr std::uint64_t bytes_untold = 256 * 1024;
 
 bool is_storage_failure(errc code) {
   return code == errc::disk_full || code == errc::io || code == errc::stopped || code == errc::damaged;
@@ -36,37 +43,104 @@ void worker::work() {
   for (;;) {
     const std::uint64_t epoch = run_.ready.epoch();
     if (admission_.finished() || run_.ready.broken()) return;
-    item_list group;
-    run_.ready.take(group_size(), group);
-    if (group.first == nullptr && !admission_.admit(lane_, group_size(), group)) {
-      if (run_.stopping()) drain_gates();
-      if (ended_.first == nullptr) run_.ready.wait_and_take(group_size(), group, epoch);
-    }
-    const bool worked = group.first != nullptr;
-    while (active_item* item = group.pop()) advance(*item);
-    if (ended_.first != nullptr) retire_ended(worked);
-    run_.counts.steps.fetch_add(std::exchange(steps_, 0), std::memory_order_relaxed);
+    const std::size_t most = group_size();
+    take_ready(most);
+    if (!ended_.empty()) retire_ended();
+    const bool pulled = group_.size() * 4 <= most * 3 && admit(most - group_.size());
+    if (group_.empty() && !pulled) wait_for_work(most, epoch);
+    run_group();
   }
 }
 
-// Another worker may be admitting from a slow source: as long as there is something else to do, do not wait for it.
-void worker::retire_ended(bool worked) {
-  for (active_item* item = ended_.first; item != nullptr; item = item->next) destroy_values(run_.layout, *item);
-  const bool may_wait = !worked || ended_.count >= run_.settings.window_items / 2;
-  static_cast<void>(admission_.retire(ended_, may_wait));
+std::size_t worker::group_size() const noexcept {
+  const std::size_t pace = group_ns / (expected_.ns() + own_cost_ns);
+  run_.ready.set_pace(pace);
+  return std::clamp<std::size_t>(pace, 1, group_at_most);
 }
 
-std::size_t worker::group_size() const noexcept {
-  const std::size_t most = run_.settings.workers > 1 ? group_at_most_beside_others : group_at_most;
-  return std::clamp(static_cast<std::size_t>(group_ns / std::max(call_ns_, 1.0)), std::size_t{1}, most);
+// Fills the group with what is ready, up to `most` items that have something to do.
+void worker::take_ready(std::size_t most) {
+  while (group_.size() < most) {
+    run_.ready.take(most - group_.size(), taken_);
+    if (taken_.empty()) return;
+    sort_taken();
+  }
+}
+
+void worker::sort_taken() {
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    if (i + items_ahead < taken_.size()) prefetch_item(taken_[i + items_ahead]);
+    if (taken_[i]->ended) {
+      __builtin_prefetch(&taken_[i]->key);
+      ended_.push_back(taken_[i]);
+    } else {
+      group_.push_back(taken_[i]);
+    }
+  }
+  taken_.clear();
+}
+
+// Another worker may be admitting from a slow source: as long as there is something else to do, do not wait for it.
+void worker::retire_ended() {
+  for (active_item* item : ended_) destroy_values(run_.layout, *item);
+  if (admission_.retire(ended_, false)) return;
+  if (!group_.empty() && ended_.size() < run_.settings.window_items / 2) return;
+  ask_for_commit();
+  static_cast<void>(admission_.retire(ended_, true));
+}
+
+// True where something was pulled. The source may let us wait for its next item for ever: what is recorded is not to
+// wait with us.
+bool worker::admit(std::size_t most) {
+  if (!admission_.has_room()) return false;
+  ask_for_commit();
+  const lane_position before = lane_.written();
+  const bool pulled = admission_.admit(lane_, most, group_);
+  if (lane_.written() != before) unasked_since_ns_ = now_ns_ = run_.time.now_ns();
+  return pulled;
+}
+
+// Nothing is ready and nothing was admitted. The last worker awake commits what is recorded right here. One that leaves
+// others at work asks the committer: until he comes they may be through, and it becomes one commit instead of two.
+void worker::wait_for_work(std::size_t most, std::uint64_t epoch) {
+  if (run_.stopping()) drain_gates();
+  if (!ended_.empty()) return;
+  if (run_.ready.idle() + 1 < run_.settings.workers) {
+    ask_for_commit();
+  } else {
+    unasked_since_ns_ = 0;
+    if (run_.log.commit_here(&run_.ready)) return;
+  }
+  run_.ready.wait_and_take(most, taken_, epoch);
+  sort_taken();
+}
+
+void worker::run_group() {
+  const std::size_t count = group_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i + values_ahead < count) prefetch_latest_value(run_.layout, *group_[i + values_ahead]);
+    advance(*group_[i]);
+  }
+  group_.clear();
+  tell_counts();
+}
+
+// Once for a group: for each is an atomic operation.
+void worker::tell_counts() noexcept {
+  run_.counts.steps.fetch_add(std::exchange(steps_, 0), std::memory_order_relaxed);
+  run_.bytes_in_flight.fetch_add(std::exchange(bytes_change_, 0), std::memory_order_relaxed);
+}
+
+void worker::ask_for_commit() noexcept {
+  if (std::exchange(unasked_since_ns_, 0) != 0) run_.log.ask();
+}
+
+bool worker::must_ask_before(std::size_t step) const noexcept {
+  return counts_[step].expected.ns() > slow_call_ns || now_ns_ - unasked_since_ns_ > group_ns;
 }
 
 // Drives one item as far as it goes without waiting. It must not be touched once it is handed on.
 void worker::advance(active_item& item) {
-  if (item.ended) {
-    ended_.push(&item);
-    return;
-  }
   if (item.backing_off && !run_.stopping()) {
     item.backing_off = false;
     if (item.due_ns > run_.time.now_ns()) {
@@ -82,46 +156,46 @@ void worker::advance(active_item& item) {
     const std::size_t number = item.step;
     const detail::erased_step& step = run_.chain->steps[number];
     if (run_.gates[number] && !run_.gates[number]->enter(&item)) return;
-    call_result result;
-    call(item, step, result);
+    if (unasked_since_ns_ != 0 && must_ask_before(number)) ask_for_commit();
+    call(item, step, result_);
     if (run_.gates[number]) leave_gate(number);
-    call_ns_ += (static_cast<double>(result.took_ns) - call_ns_) * 0.1;
-    if (result.end != call_end::stopped) {
-      counts_[number].times.add(result.took_ns);
-      if (item.attempts != 0) ++counts_[number].retries;
-    }
-    switch (result.end) {
-      case call_end::completed: goes_on = record_completed(item, step, result); break;
+    note_call(item, result_);
+    switch (result_.end) {
+      case call_end::completed: goes_on = record_completed(item, step, result_); break;
       case call_end::stopped:
         give_up(item);
         return;
       case call_end::skipped:
         ++counts_[number].skips;
-        record_end(item, item_state::skipped, result);
+        record_end(item, item_state::skipped, result_);
         return;
       case call_end::failed:
-      case call_end::failed_for_good: settle_failure(item, step, result); return;
+      case call_end::failed_for_good: settle_failure(item, step, result_); return;
     }
   }
 }
 
+void worker::note_call(const active_item& item, const call_result& result) {
+  now_ns_ = result.ended_ns;
+  step_counts& counts = counts_[item.step];
+  counts.expected.add(result.took_ns);
+  expected_.add(result.took_ns);
+  if (result.end == call_end::stopped) return;
+  counts.times.add(result.took_ns);
+  if (item.attempts != 0) ++counts.retries;
+}
+
 // The run stops: the item stays as it is recorded.
-void worker::give_up(active_item& item) { ended_.push(&item); }
+void worker::give_up(active_item& item) { ended_.push_back(&item); }
 
 void worker::leave_gate(std::size_t step) {
   active_item* next = run_.gates[step]->leave();
-  if (next == nullptr) return;
-  item_list one;
-  one.push(next);
-  run_.ready.push_fresh(std::move(one));
+  if (next != nullptr) run_.ready.push_fresh({&next, 1});
 }
 
 void worker::drain_gates() {
-  for (const auto& gate : run_.gates) {
-    if (!gate) continue;
-    item_list parked = gate->drain();
-    ended_.append(std::move(parked));
-  }
+  for (const auto& gate : run_.gates)
+    if (gate) gate->drain(ended_);
 }
 
 checkpoint_header worker::header_for(active_item& item, checkpoint_kind kind, const call_result& result) const {
@@ -142,44 +216,68 @@ checkpoint_header worker::header_for(active_item& item, checkpoint_kind kind, co
 void worker::account(active_item& item, std::size_t bytes) noexcept {
   const std::uint64_t now = run_.layout.size() + bytes;
   if (now == item.bytes) return;
-  run_.bytes_in_flight.fetch_add(now - item.bytes, std::memory_order_relaxed);  // wraps for a decrease, as meant
+  bytes_change_ += now - item.bytes;
   item.bytes = now;
+  if (bytes_change_ + bytes_untold > 2 * bytes_untold) tell_counts();  // the window's bound is not to wait for the group
+}
+
+// Publishes the open record. The item that waits for it is not to be touched afterwards.
+void worker::finish_record(active_item* waiting, std::uint64_t now_ns) {
+  if (unasked_since_ns_ == 0) unasked_since_ns_ = now_ns;
+  lane_.finish(waiting);
+}
+
+// A record without a payload, for which its item waits.
+void worker::record_and_wait(active_item& item, const checkpoint_header& header, std::string_view text) {
+  if (!run_.records) {
+    if (item.ended) ended_.push_back(&item);
+    else run_.ready.push_backing_off(&item);
+    return;
+  }
+  lane_.begin(header, text.substr(0, max_reason_size));
+  finish_record(&item, now_ns_);
+}
+
+// Encodes what the step returned into the open record. False where that cannot be done: the item is off then.
+bool worker::write_result(active_item& item, const detail::erased_step& step, call_result& result) {
+  const std::size_t number = item.step;
+  try {
+    account(item, write_payload(lane_, run_.store, *step.result, item.values[number + 1], run_.settings.check_codecs));
+    return true;
+  } catch (const error& failure) {
+    lane_.cancel();
+    if (is_storage_failure(failure.code())) {
+      run_.fail(std::current_exception());
+      --item.sequence;
+      give_up(item);
+      return false;
+    }
+    result.reason = failure.what();
+  } catch (const std::exception& failure) {
+    lane_.cancel();
+    result.reason = std::string("its result could not be encoded: ") + failure.what();
+  } catch (...) {
+    lane_.cancel();
+    result.reason = "its result could not be encoded: the codec threw something that is not a std::exception";
+  }
+  --item.sequence;
+  ++counts_[number].failures;
+  record_end(item, item_state::failed, result);
+  return false;
 }
 
 // Records a completed step. True where the next one may start at once.
 bool worker::record_completed(active_item& item, const detail::erased_step& step, call_result& result) {
   const std::size_t number = item.step;
   const bool last = number + 1 == run_.chain->steps.size();
-  checkpoint_header header = header_for(item, checkpoint_kind::completed, result);
-  if (last) header.flags |= checkpoint_flag::last;
-  if (last && (step.discard || step.result == nullptr)) header.flags |= checkpoint_flag::discard;
-  if (step.keep) header.flags |= checkpoint_flag::keep;
-  lane_.begin(header, {});
-  if (step.result != nullptr && !(last && step.discard)) {
-    try {
-      account(item, write_payload(lane_, run_.store, *step.result, item.values[number + 1], run_.settings.check_codecs));
-    } catch (const error& failure) {
-      lane_.cancel();
-      if (is_storage_failure(failure.code())) {
-        run_.fail(std::current_exception());
-        --item.sequence;
-        give_up(item);
-        return false;
-      }
-      result.reason = failure.what();
-    } catch (const std::exception& failure) {
-      lane_.cancel();
-      result.reason = std::string("its result could not be encoded: ") + failure.what();
-    } catch (...) {
-      lane_.cancel();
-      result.reason = "its result could not be encoded: the codec threw something that is not a std::exception";
-    }
-    if (!result.reason.empty()) {
-      --item.sequence;
-      ++counts_[number].failures;
-      record_end(item, item_state::failed, result);
-      return false;
-    }
+  const bool discarded = last && (step.discard || step.result == nullptr);
+  if (run_.records) {
+    checkpoint_header header = header_for(item, checkpoint_kind::completed, result);
+    if (last) header.flags |= checkpoint_flag::last;
+    if (discarded) header.flags |= checkpoint_flag::discard;
+    if (step.keep) header.flags |= checkpoint_flag::keep;
+    lane_.begin(header, {});
+    if (step.result != nullptr && !discarded && !write_result(item, step, result)) return false;
   }
   ++counts_[number].completed;
   ++steps_;
@@ -188,11 +286,14 @@ bool worker::record_completed(active_item& item, const detail::erased_step& step
   item.attempts = 0;
   ++item.step;
   for (const std::uint16_t dead : run_.layout.dead_after(number)) destroy_value(run_.layout, item, dead);
+  if (!run_.records) {
+    if (last) ended_.push_back(&item);
+    return !last;
+  }
   // At a step with a limit the item may change hands, which it must not before it is acknowledged.
   const bool waits = last || run_.chain->steps[number + 1].kind == step_kind::effect || run_.gates[number + 1] ||
                      lane_.pending() > run_.settings.window_bytes;
-  lane_.finish(waits ? &item : nullptr);
-  run_.log.published();
+  finish_record(waits ? &item : nullptr, result.ended_ns);
   return !waits;
 }
 
@@ -203,9 +304,7 @@ void worker::record_end(active_item& item, item_state state, call_result& result
   if (result.sticky) header.flags |= checkpoint_flag::sticky;
   item.state = state;
   item.ended = true;
-  lane_.begin(header, std::string_view(result.reason).substr(0, max_reason_size));
-  lane_.finish(&item);
-  run_.log.published();
+  record_and_wait(item, header, result.reason);
 }
 
 // A failed attempt: is the item skipped, tried again later, or failed?
@@ -253,9 +352,7 @@ void worker::record_retry(active_item& item, const detail::retry_policy& policy,
     run_.logger.debug("event=attempt_failed workflow={} key=\"{}\" step={} attempt={} retry_in_s={:.3f} reason=\"{}\"",
                       run_.chain->name, printable_key(item.key), run_.chain->steps[item.step].name, item.attempts,
                       static_cast<double>(delay_ns) * 1e-9, printable(result.reason));
-  lane_.begin(header, std::string_view(result.reason).substr(0, max_reason_size));
-  lane_.finish(&item);
-  run_.log.published();
+  record_and_wait(item, header, result.reason);
 }
 
 }  // namespace pawl::core

@@ -1,9 +1,14 @@
 // A worker: takes items that can run, calls their steps, records what came of it.
 //
-// This is the item's state machine. One turn takes a group of items and drives
+// This is the item's state machine. One round takes a group of items and drives
 // each as far as it goes without waiting: through its pure steps, up to the
-// first checkpoint that must be durable before it may go on. It never waits for
-// the disk.
+// first checkpoint that must be durable before it may go on.
+//
+// It waits for the disk only where it has nothing else to do: then it commits
+// what is recorded itself, if nobody else is at it. As long as it has work, the
+// committer does that (run/checkpoint_log.hpp), who is asked once for a group of
+// records: when the oldest has waited for about 100 us, and before anything that
+// may take longer than that.
 #pragma once
 
 #include "run/admission.hpp"
@@ -15,6 +20,7 @@
 
 #include <pawl/context.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <stop_token>
@@ -23,12 +29,31 @@
 
 namespace pawl::core {
 
+// What a call may well take: learns quickly of slow ones, slowly of fast ones. Before the first it is slow.
+class expected_time {
+public:
+  void add(std::uint64_t took_ns) noexcept {
+    took_ns = std::min(took_ns, at_most_ns);
+    if (!known_) ns_ = took_ns;
+    else if (took_ns > ns_) ns_ += (took_ns - ns_) / 4;
+    else ns_ -= (ns_ - took_ns) / 64;
+    known_ = true;
+  }
+  [[nodiscard]] std::uint64_t ns() const noexcept { return ns_; }
+
+private:
+  static constexpr std::uint64_t at_most_ns = 200'000;  // it is enough to know that a call was slow
+  std::uint64_t ns_ = at_most_ns;
+  bool known_ = false;
+};
+
 struct step_counts {
   std::uint64_t completed = 0;
   std::uint64_t failures = 0;
   std::uint64_t retries = 0;
   std::uint64_t skips = 0;
   histogram times;  // of all calls
+  expected_time expected;
 };
 
 class worker {
@@ -58,22 +83,39 @@ private:
     std::uint64_t took_ns = 0;
   };
 
+  // The parts of a round.
+  [[nodiscard]] std::size_t group_size() const noexcept;
+  void take_ready(std::size_t most);
+  void sort_taken();
+  void retire_ended();
+  [[nodiscard]] bool admit(std::size_t most);
+  void wait_for_work(std::size_t most, std::uint64_t epoch);
+  void run_group();
+
   void advance(active_item& item);
   void call(active_item& item, const detail::erased_step& step, call_result& result);
   void call_function(const detail::erased_step& step, detail::call_frame& frame, call_result& result);
+  void note_call(const active_item& item, const call_result& result);
   void settle_failure(active_item& item, const detail::erased_step& step, call_result& result);
   void give_up(active_item& item);
   void drain_gates();
-  void retire_ended(bool worked);
+  void leave_gate(std::size_t step);
   [[nodiscard]] bool skip_instead(const active_item& item, const detail::erased_step& step, const call_result& result);
+
   // Each records one thing; true where the item goes on at once, in this worker's hands.
   [[nodiscard]] bool record_completed(active_item& item, const detail::erased_step& step, call_result& result);
   void record_end(active_item& item, item_state state, call_result& result);
   void record_retry(active_item& item, const detail::retry_policy& policy, call_result& result);
+  [[nodiscard]] bool write_result(active_item& item, const detail::erased_step& step, call_result& result);
+  void record_and_wait(active_item& item, const checkpoint_header& header, std::string_view text);
+  void finish_record(active_item* waiting, std::uint64_t now_ns);
   [[nodiscard]] checkpoint_header header_for(active_item& item, checkpoint_kind kind, const call_result& result) const;
-  void leave_gate(std::size_t step);
   void account(active_item& item, std::size_t bytes) noexcept;
-  [[nodiscard]] std::size_t group_size() const noexcept;
+  void tell_counts() noexcept;
+
+  // Records that nobody was asked to commit yet.
+  void ask_for_commit() noexcept;
+  [[nodiscard]] bool must_ask_before(std::size_t step) const noexcept;
 
   run_state& run_;
   admission& admission_;
@@ -85,9 +127,15 @@ private:
   resumer resume_;
   const std::stop_token run_token_;
   std::vector<step_counts> counts_;
-  item_list ended_;
-  double call_ns_ = 100'000;  // what a call takes, as a moving average: sizes the groups
-  std::uint64_t steps_ = 0;   // completed in this turn
+  item_group taken_;  // out of the queue, not looked at
+  item_group group_;  // to be run in this round
+  item_group ended_;  // to be retired
+  call_result result_;  // of the call under way; reused
+  expected_time expected_;                // of the calls of all steps
+  std::uint64_t now_ns_ = 0;              // when the last call or admission ended
+  std::uint64_t unasked_since_ns_ = 0;    // of the oldest such record; 0: there is none
+  std::uint64_t steps_ = 0;               // completed, and not in the run's counts yet
+  std::uint64_t bytes_change_ = 0;        // the same (it wraps where they have become fewer)
 };
 
 }  // namespace pawl::core

@@ -97,12 +97,19 @@ struct stored_item {
   std::vector<step_times> times;     // by step, as far as reached; one more where it failed or was skipped
 };
 
+// How far a state has come, for comparing only: positions grow as checkpoints are committed.
+using log_position = std::uint64_t;
+inline constexpr log_position everything = ~log_position{0};
+
 // A consistent view. One thread at a time. Cheap to refresh; hold one no longer than needed.
 class snapshot {
 public:
   virtual ~snapshot() = default;
-  // See everything committed until now. What was returned before becomes invalid.
+  // See everything committed until now, but for what a backend with a log of its own has not folded in yet
+  // (seen()). What was returned before becomes invalid.
   virtual void refresh() = 0;
+  // Everything committed up to here is in this view.
+  [[nodiscard]] virtual log_position seen() { return everything; }
   // Holds nothing back until the next refresh, before which nothing else may be called: a view that is kept
   // keeps pages and files that it might still show.
   virtual void release() = 0;
@@ -136,19 +143,27 @@ public:
   // returns. Schemas that are not stored yet are stored. Not during a commit.
   virtual workflow_record open_workflow(std::string_view name, const chain_revision& chain,
                                         std::span<const schema_record> schemas) = 0;
-  // Folds whole checkpoints into the items, those of one item in the order of their sequence. Durable
-  // when it returns and seen by every snapshot refreshed after that. All or nothing for each item; a
-  // large batch may be taken in several parts. After a throw with code disk_full the same groups may be
+  // Folds whole checkpoints into the items, those of one item in the order of their sequence. Recorded, in
+  // the durability that was asked for, when it returns, and seen by snapshots that are refreshed after
+  // settle(). All or nothing for each item; a large batch may be taken in several parts. After a throw with code disk_full the same groups may be
   // handed in again (what was taken in already is not taken in twice); after any other, every call that
   // writes throws errc::stopped. Checkpoints that cannot follow what is stored throw errc::damaged.
-  // Always from the same thread (LMDB's writer lock belongs to a thread).
+  // One call at a time, now from this thread, now from that.
   virtual void commit(std::span<const std::span<const std::byte>> groups) = 0;
+  // Behind everything that was committed until now.
+  [[nodiscard]] virtual log_position recorded() const { return 0; }
+  // Waits until snapshots that are refreshed from now on see everything up to `position`. Any thread. Throws
+  // what keeps the backend from it.
+  virtual void settle(log_position position = everything) { static_cast<void>(position); }
   // Stores the bytes of a value too large to lie with its record; any thread. What it returns may
   // stand in a checkpoint handed to a later commit, which makes the bytes durable first.
   virtual large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) = 0;
   // Values of more bytes than this go through store_large.
   [[nodiscard]] virtual std::size_t large_threshold() const = 0;
   [[nodiscard]] virtual std::unique_ptr<snapshot> read() = 0;
+  // True where checkpoints are kept by nobody and nothing is ever found: the run then makes none, commits nothing,
+  // and no item waits. For measuring what the rest costs.
+  [[nodiscard]] virtual bool keeps_nothing() const { return false; }
   // 16 random bytes made with the state: the salt of idempotency keys.
   [[nodiscard]] virtual std::array<std::byte, 16> uuid() const = 0;
   [[nodiscard]] virtual backend_totals totals() const = 0;

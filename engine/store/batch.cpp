@@ -36,7 +36,26 @@ void batch::gather(std::span<const std::span<const std::byte>> groups) {
   order_.clear();
   bytes_ = 0;
   for (const auto group : groups) gather_group(group);
-  if (!std::is_sorted(order_.begin(), order_.end())) std::sort(order_.begin(), order_.end());
+  if (std::is_sorted(order_.begin(), order_.end())) return;
+  if (sort_by_counting() && std::is_sorted(order_.begin(), order_.end())) return;
+  std::sort(order_.begin(), order_.end());
+}
+
+// Ids are dense, and the records of an item mostly come in their sequence: putting each where its address belongs sorts
+// them in time that is linear. False where the addresses are too far apart for that.
+bool batch::sort_by_counting() {
+  const auto [least, greatest] = std::minmax_element(
+      order_.begin(), order_.end(), [](const entry& a, const entry& b) { return a.address < b.address; });
+  const item_address first = least->address;
+  const item_address range = greatest->address - first + 1;
+  if (range > 4 * order_.size() + 1024) return false;
+  places_.assign(range + 1, 0);
+  for (const entry& one : order_) ++places_[one.address - first + 1];
+  for (std::size_t i = 1; i < places_.size(); ++i) places_[i] += places_[i - 1];
+  sorted_.resize(order_.size());
+  for (const entry& one : order_) sorted_[places_[one.address - first]++] = one;
+  order_.swap(sorted_);
+  return true;
 }
 
 batch::run batch::run_at(std::size_t first) const noexcept {

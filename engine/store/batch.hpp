@@ -46,9 +46,12 @@ private:
     }
   };
   void gather_group(std::span<const std::byte> group);
+  bool sort_by_counting();
 
   std::vector<const std::byte*> records_;  // as they came
   std::vector<entry> order_;
+  std::vector<entry> sorted_;              // while sorting
+  std::vector<std::uint32_t> places_;      // while sorting, by address
   std::uint64_t bytes_ = 0;
 };
 

@@ -33,10 +33,11 @@ struct retry_options {
   double jitter = 0.2;                            ///< share of the delay, 0 to 1
 };
 
-/// What a completed step survives once something was built on it.
+/// What a completed step survives once something was built on it. Either way nothing that is stored is corrupted.
 enum class durability : std::uint8_t {
   power,    ///< power loss: a `step` starts only when everything before it is on the disk
-  process,  ///< the death of the process at once, power loss within an interval. Not available yet: refused on open
+  process,  ///< the death of the process at once, power loss within engine_options::flush_interval: after one, the
+            ///< state is an earlier consistent one, and steps of that last interval run again
 };
 
 /// Who may have the state directory open.
@@ -47,6 +48,11 @@ enum class opening : std::uint8_t {
 struct engine_options {
   pawl::durability durability = durability::power;
   pawl::opening opening = opening::exclusive;
+  /// With durability::process: what was recorded so long ago is on the disk.
+  seconds flush_interval = std::chrono::milliseconds(100);
+  /// Room for what is recorded and not yet folded into LMDB, bytes of files; 16 MiB to 1 TiB. They grow to it as
+  /// needed, are written over again and again, and do not shrink. Where it is full, recording waits.
+  std::uint64_t journal_bytes = std::uint64_t{256} << 20;
   /// Threads that call steps during run(); 0: one per core.
   std::size_t workers = 0;
   /// Items taken from the source and not finished yet, at most.

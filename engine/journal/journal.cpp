@@ -1,0 +1,531 @@
+#include "journal/journal.hpp"
+
+#include "store/crc32c.hpp"
+
+#include <pawl/error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace pawl::core {
+namespace {
+
+constexpr std::uint64_t frame_size_max = std::uint64_t{4} << 20;  // but for a record that is longer alone
+constexpr std::size_t zeros_size = std::size_t{1} << 20;
+
+std::span<const std::byte> zeros() {
+  static const std::vector<std::byte> all(zeros_size);
+  return all;
+}
+
+std::uint64_t size_in_file(std::uint64_t payload_size) noexcept {
+  return block_end(sizeof(frame_header) + payload_size);
+}
+
+template <class Header>
+std::span<const std::byte> bytes_of(const Header& header) noexcept {
+  return std::as_bytes(std::span{&header, 1});
+}
+
+}  // namespace
+
+void journal::make(file_system& files, const std::filesystem::path& directory, const state_uuid& uuid) {
+  files.make_directory(directory);
+  complete(files, directory, uuid);
+}
+
+void journal::complete(file_system& files, const std::filesystem::path& directory, const state_uuid& uuid) {
+  const control_file control(files, directory, journal_salt(uuid), 0);
+  files.sync_directory(directory.parent_path());
+}
+
+bool journal::is_there(file_system& files, const std::filesystem::path& directory) {
+  const auto has = [&](const std::filesystem::path& path) {
+    const auto names = files.list(path.parent_path());
+    return std::find(names.begin(), names.end(), path.filename().string()) != names.end();
+  };
+  return has(directory) && has_control(files, directory);
+}
+
+journal::journal(file_system& files, std::filesystem::path directory, const state_uuid& uuid, std::uint64_t epoch,
+                 found_log found, const journal_options& options)
+    : files_(files), directory_(std::move(directory)), salt_(uuid), epoch_(epoch), options_(options) {
+  adopt(found);
+  durable_ = found.durable;
+  if (found.durable < found.end) rescue(found.durable);
+  written_ = found.end;
+  recorded_ = found.end;
+  durable_ = found.end;
+  control_ = std::make_unique<control_file>(files_, directory_, salt_, found.end);
+}
+
+journal::~journal() = default;
+
+void journal::adopt(found_log& found) {
+  newest_number_ = found.newest_number;
+  newest_slot_ = found.newest_slot;
+  for (log_part& part : found.parts) {
+    size_ += part.in->size;
+    live_.push_back({std::move(part.in), part.end, part.end_offset, part.from, false, nullptr, {}, 0});
+  }
+  for (std::shared_ptr<segment>& one : found.free) {
+    size_ += one->size;
+    set_free(std::move(one));
+  }
+}
+
+// Frames that are only known to be readable go into a segment of their own, which becomes part of the log by its
+// renaming, whole and flushed: a crash in here leaves everything as it was.
+void journal::rescue(lsn durable) {
+  auto fresh = std::make_shared<segment>();
+  fresh->slot = ++newest_slot_;
+  const auto unfinished = directory_ / ("new-" + std::to_string(fresh->slot));
+  fresh->bytes = files_.create(unfinished);
+  std::uint64_t offset = journal_block_size;
+  for (live_segment& old : live_)
+    if (old.end > durable) offset = copy_frames(old, durable, *fresh, offset);
+  std::array<std::byte, journal_block_size> block{};
+  std::memcpy(block.data(), &fresh->header, sizeof fresh->header);
+  fresh->bytes->write(0, block);
+  fresh->bytes->sync();
+  files_.rename(unfinished, directory_ / std::to_string(fresh->slot));
+  files_.sync_directory(directory_);
+
+  const lsn end = live_.back().end;
+  for (; !live_.empty() && live_.back().read_from.first >= fresh->header.first; live_.pop_back())
+    set_free(std::move(live_.back().in));
+  if (!live_.empty()) live_.back().end = std::min(live_.back().end, fresh->header.first);
+  fresh->size = offset;
+  size_ += fresh->size;
+  live_.push_back({fresh, end, offset, first_place(fresh->header), false, nullptr, {}, 0});
+}
+
+// Copies the frames that end behind `durable`; returns where the next may be written.
+std::uint64_t journal::copy_frames(live_segment& from, lsn durable, segment& into, std::uint64_t offset) {
+  frame_walker walker(salt_);
+  walker.start(*from.in, from.read_from, static_cast<std::size_t>(from.used - from.read_from.offset));
+  for (frame one; walker.place().first < from.end;) {
+    if (!walker.next(one) || !walker.payload_matches(one))
+      throw error(errc::damaged, "journal: " + directory_.string() +
+                                     " changes while it is read: some other program writes to it, or the disk fails; "
+                                     "nothing was changed");
+    if (one.header.first + one.header.size <= durable) continue;
+    if (into.header.number == 0) {
+      into.header = new_header(one.header.first);
+      link_ = into.header.crc;
+    }
+    const frame_header header = header_of(into, one.header.first, one.header.size, one.header.payload_crc);
+    link_ = header.crc;
+    const std::uint64_t size = size_in_file(one.header.size);
+    const std::span<const std::byte> pieces[] = {bytes_of(header), one.payload,
+                                                 zeros().first(size - sizeof header - one.header.size)};
+    into.bytes->write_pieces(offset, pieces);
+    offset += size;
+  }
+  return offset;
+}
+
+segment_header journal::new_header(lsn first) {
+  segment_header header{};
+  header.format = journal_format;
+  header.uuid = salt_.uuid();
+  header.epoch = epoch_;
+  header.number = ++newest_number_;
+  header.first = first;
+  salt_.seal(header);
+  return header;
+}
+
+frame_header journal::header_of(const segment& in, lsn first, std::uint64_t size, std::uint32_t payload_crc) const {
+  frame_header header{};
+  header.first = first;
+  header.durable = std::min(durable_.load(std::memory_order_relaxed), first);
+  header.epoch = in.header.epoch;
+  header.segment = in.header.number;
+  header.size = static_cast<std::uint32_t>(size);
+  header.payload_crc = payload_crc;
+  header.link = link_;
+  salt_.seal(header);
+  return header;
+}
+
+void journal::check_usable() const {
+  if (failed())
+    throw error(errc::stopped, "journal: " + directory_.string() +
+                                   " has failed before and takes nothing more; close the engine and open it again");
+}
+
+// ---- appending ----
+
+void journal::append(std::span<const std::span<const std::byte>> groups) {
+  try {
+    std::unique_lock lock(mutex_);
+    check_usable();
+    while (!groups.empty()) append_frame(lock, groups);
+    if (options_.durability == durability::process) return;
+    lock.unlock();
+    flush();
+  } catch (...) {
+    failed_.store(true, std::memory_order_release);
+    throw;
+  }
+}
+
+// One frame of as many groups as belong into it; they are taken off the front of `groups`.
+void journal::append_frame(std::unique_lock<std::mutex>& lock, std::span<const std::span<const std::byte>>& groups) {
+  const auto fits = [&](std::uint64_t payload) {
+    return open_ && block_end(live_.back().used) + size_in_file(payload) <= live_.back().in->size;
+  };
+  if (!fits(groups.front().size())) start_segment(lock, groups.front().size());
+  std::uint64_t size = groups.front().size();
+  std::size_t count = 1;
+  while (count < groups.size() && size + groups[count].size() <= frame_size_max && fits(size + groups[count].size()))
+    size += groups[count++].size();
+
+  const auto payload = groups.first(count);
+  groups = groups.subspan(count);
+  write_frame(payload, size);
+  written_ += size;
+  live_.back().end = written_;
+  live_.back().dirty = true;
+  control_->set_written(written_);
+  if (options_.durability == durability::process) recorded_.store(written_, std::memory_order_release);
+}
+
+frame_header journal::next_header(std::uint64_t size, std::uint32_t payload_crc) {
+  const frame_header header = header_of(*live_.back().in, written_, size, payload_crc);
+  link_ = header.crc;
+  return header;
+}
+
+void journal::write_frame(std::span<const std::span<const std::byte>> payload, std::uint64_t size) {
+  live_segment& last = live_.back();
+  if (!is_mapped(size)) last.used = block_end(last.used);
+  const std::uint64_t before = last.used;
+  if (last.memory) write_from_memory(payload, size);
+  else write_from_pieces(payload, size);
+  bytes_written_ += last.used - before;
+}
+
+// Copied once into the memory that it will be applied from, and written from there in one piece.
+void journal::write_from_memory(std::span<const std::span<const std::byte>> payload, std::uint64_t size) {
+  live_segment& last = live_.back();
+  std::byte* const frame = last.memory->bytes.get() + last.used;
+  std::byte* at = frame + sizeof(frame_header);
+  for (const auto piece : payload) {
+    std::memcpy(at, piece.data(), piece.size());
+    at += piece.size();
+  }
+  const std::span<const std::byte> copied{frame + sizeof(frame_header), static_cast<std::size_t>(size)};
+  const frame_header header = next_header(size, salt_.crc(copied));
+  std::memcpy(frame, &header, sizeof header);
+  last.frames.push_back({last.used, size});
+  const std::uint64_t used = sizeof header + size;
+  if (is_mapped(size)) {
+    store_frame(mapped_.subspan(last.used, used), header, {&copied, 1});
+    last.used += (used + frame_alignment - 1) / frame_alignment * frame_alignment;
+    return;
+  }
+  std::memset(frame + used, 0, block_end(used) - used);  // whole blocks: nothing has to be read for them
+  last.in->bytes->write(last.used, {frame, static_cast<std::size_t>(block_end(used))});
+  last.used += block_end(used);
+}
+
+void journal::write_from_pieces(std::span<const std::span<const std::byte>> payload, std::uint64_t size) {
+  live_segment& last = live_.back();
+  std::uint32_t crc = salt_.begin();
+  for (const auto piece : payload) crc = crc32c(piece, crc);
+  const frame_header header = next_header(size, crc);
+  const std::uint64_t used = sizeof header + size;
+  if (is_mapped(size)) {
+    store_frame(mapped_.subspan(last.used, used), header, payload);
+    last.used += (used + frame_alignment - 1) / frame_alignment * frame_alignment;
+    return;
+  }
+  pieces_.clear();
+  pieces_.push_back(bytes_of(header));
+  pieces_.insert(pieces_.end(), payload.begin(), payload.end());
+  pieces_.push_back(zeros().first(block_end(used) - used));
+  last.in->bytes->write_pieces(last.used, pieces_);
+  last.used += block_end(used);
+}
+
+// The header last: a process that is killed in here leaves no frame.
+void journal::store_frame(std::span<std::byte> into, const frame_header& header,
+                          std::span<const std::span<const std::byte>> payload) const noexcept {
+  std::byte* at = into.data() + sizeof header;
+  for (const auto piece : payload) {
+    std::memcpy(at, piece.data(), piece.size());
+    at += piece.size();
+  }
+  std::atomic_thread_fence(std::memory_order_release);
+  std::memcpy(into.data(), &header, sizeof header);
+}
+
+// ---- segments ----
+
+void journal::start_segment(std::unique_lock<std::mutex>& lock, std::uint64_t payload_size) {
+  open_ = false;
+  mapped_ = {};
+  const std::shared_ptr<segment> next = find_room(lock, journal_block_size + size_in_file(payload_size));
+  next->header = new_header(written_);
+  std::array<std::byte, journal_block_size> block{};
+  std::memcpy(block.data(), &next->header, sizeof next->header);
+  next->bytes->write(0, block);
+  link_ = next->header.crc;
+  live_.push_back({next, written_, journal_block_size, first_place(next->header), true, take_memory(next->size), {}, 0});
+  open_ = true;
+  if (options_.durability == durability::process && options_.mapped_append_max != 0)
+    mapped_ = next->bytes->map(next->size);
+}
+
+// A free segment of at least this size: one that is there, or a new one, or one that is given free while we wait.
+std::shared_ptr<segment> journal::find_room(std::unique_lock<std::mutex>& lock, std::uint64_t size) {
+  for (;;) {
+    if (auto found = take_free(size)) return found;
+    if (no_room_) std::rethrow_exception(no_room_);
+    const bool may_come = !live_.empty();
+    if (!making_ && (size_ < options_.size_max || !may_come)) {
+      try {
+        make_segment(lock, std::max(next_size(), block_end(size)));
+        continue;
+      } catch (const error& failure) {
+        if (failure.code() != errc::disk_full || !may_come) throw;
+      }
+    }
+    starving_ = true;
+    room_.wait(lock);
+    starving_ = false;
+  }
+}
+
+std::shared_ptr<segment> journal::take_free(std::uint64_t size) {
+  const auto found = std::find_if(free_.begin(), free_.end(), [&](const auto& one) { return one->size >= size; });
+  if (found == free_.end()) return nullptr;
+  auto taken = std::move(*found);
+  free_.erase(found);
+  return taken;
+}
+
+// Memory of this size that nobody reads from any more; null where too much goes round already.
+std::shared_ptr<journal::image> journal::take_memory(std::uint64_t size) {
+  for (std::shared_ptr<image>& one : memories_)
+    if (one.use_count() == 1 && one->size >= size) return one;
+  std::erase_if(memories_, [&](const auto& one) {  // too small, from when the journal was
+    if (one.use_count() != 1 || one->size >= size) return false;
+    memory_size_ -= one->size;
+    return true;
+  });
+  if (memory_size_ + size > options_.memory_max) return nullptr;
+  memory_size_ += size;
+  return memories_.emplace_back(std::make_shared<image>(size));
+}
+
+// They double, so that a small state stays small and a large one soon has few large ones.
+std::uint64_t journal::next_size() const noexcept {
+  const std::uint64_t doubled = std::max(options_.segment_size_first, size_ / journal_block_size * journal_block_size);
+  return std::min({doubled, options_.segment_size_max,
+                   std::max(options_.segment_size_first, options_.size_max - std::min(size_, options_.size_max))});
+}
+
+// Adds a new segment to the free ones. The lock is open while the file is made. Precondition: nobody else makes one.
+void journal::make_segment(std::unique_lock<std::mutex>& lock, std::uint64_t size) {
+  making_ = true;
+  const std::uint64_t slot = ++newest_slot_;
+  lock.unlock();
+  std::shared_ptr<segment> made;
+  std::exception_ptr failure;
+  try {
+    made = make_segment_file(slot, size);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock.lock();
+  making_ = false;
+  room_.notify_all();
+  if (failure) std::rethrow_exception(failure);
+  in_vain_ = false;
+  size_ += size;
+  free_.push_back(std::move(made));
+}
+
+std::shared_ptr<segment> journal::make_segment_file(std::uint64_t slot, std::uint64_t size) {
+  const auto unfinished = directory_ / ("new-" + std::to_string(slot));
+  auto made = std::make_shared<segment>();
+  made->slot = slot;
+  made->size = size;
+  made->bytes = files_.create(unfinished);
+  try {
+    for (std::uint64_t offset = 0; offset < size; offset += zeros_size)
+      made->bytes->write(offset, zeros().first(std::min<std::uint64_t>(zeros_size, size - offset)));
+    made->bytes->sync();
+    files_.rename(unfinished, directory_ / std::to_string(slot));
+  } catch (...) {
+    try {
+      files_.remove(unfinished);
+    } catch (const error&) {  // the first failure is the one to tell; the next opening removes the file
+    }
+    throw;
+  }
+  files_.sync_directory(directory_);
+  return made;
+}
+
+void journal::prepare_segment() {
+  std::unique_lock lock(mutex_);
+  if (!free_.empty() || making_ || size_ >= options_.size_max || failed()) return;
+  try {
+    make_segment(lock, next_size());
+  } catch (const error&) {
+    in_vain_ = true;
+  }
+}
+
+journal::need journal::needs() const {
+  const std::scoped_lock lock(mutex_);
+  need now;
+  now.bytes_written = bytes_written_;
+  if (!free_.empty()) return now;
+  now.room = starving_ || (size_ >= options_.size_max && live_.size() > 1);
+  now.segment = size_ < options_.size_max && !making_ && !in_vain_ && open_ &&
+                live_.back().used > live_.back().in->size / 2;
+  return now;
+}
+
+void journal::give_up_room(std::exception_ptr why) noexcept {
+  const std::scoped_lock lock(mutex_);
+  no_room_ = std::move(why);
+  room_.notify_all();
+}
+
+// Precondition: counted in size_. Odd ones, and what is above the limit, are removed.
+void journal::set_free(std::shared_ptr<segment> old) {
+  const bool fits = old->size >= options_.segment_size_first && old->size <= options_.segment_size_max;
+  if (fits && size_ <= options_.size_max) {
+    free_.push_back(std::move(old));
+    return;
+  }
+  size_ -= old->size;
+  files_.remove(directory_ / std::to_string(old->slot));
+}
+
+void journal::release(lsn applied) {
+  const std::scoped_lock lock(mutex_);
+  while (!live_.empty() && live_.front().end <= applied && (live_.size() > 1 || !open_)) {
+    auto old = std::move(live_.front().in);
+    live_.pop_front();
+    set_free(std::move(old));
+  }
+  room_.notify_all();
+}
+
+// ---- flushing ----
+
+void journal::flush() {
+  const std::scoped_lock turn(flushing_);
+  lsn target = 0;
+  to_flush_.clear();
+  {
+    const std::scoped_lock lock(mutex_);
+    check_usable();
+    target = written_;
+    for (live_segment& one : live_) {
+      if (!std::exchange(one.dirty, false)) continue;
+      to_flush_.push_back(one.in);
+      one.used = block_end(one.used);  // what the flush covers shares no block with what comes later
+    }
+  }
+  if (target == durable()) return;
+  try {
+    for (const std::shared_ptr<segment>& one : to_flush_) one->bytes->sync();
+  } catch (...) {
+    failed_.store(true, std::memory_order_release);
+    throw;
+  }
+  flushes_.fetch_add(to_flush_.size(), std::memory_order_relaxed);
+  to_flush_.clear();
+  durable_.store(target, std::memory_order_release);
+  control_->set_durable(target);
+  if (options_.durability == durability::power) recorded_.store(target, std::memory_order_release);
+}
+
+// ---- reading back ----
+
+bool journal::read(log_batch& into, std::uint64_t bytes_max) {
+  into.groups.clear();
+  into.held.clear();
+  into.windows_used = 0;
+  into.bytes = 0;
+  const lsn limit = durable();
+  for (std::size_t place = 0; into.bytes < bytes_max;) {
+    live_segment* from = nullptr;
+    live_segment now;
+    {
+      const std::scoped_lock lock(mutex_);
+      while (place < live_.size() && live_[place].read_from.first >= live_[place].end) ++place;
+      if (place == live_.size()) break;
+      from = &live_[place];  // stays in place: only release() takes any away, and its caller is here
+      if (from->memory) {
+        if (!take_frames(*from, limit, bytes_max, into)) break;
+        if (place + 1 < live_.size() || !open_) from->memory.reset();  // the batch holds it
+        continue;
+      }
+      now = *from;
+    }
+    const bool goes_on = read_segment(now, limit, bytes_max - into.bytes, into);
+    const std::scoped_lock lock(mutex_);
+    from->read_from = now.read_from;
+    if (!goes_on) break;
+  }
+  return into.bytes != 0;
+}
+
+bool journal::take_frames(live_segment& from, lsn limit, std::uint64_t bytes_max, log_batch& into) {
+  into.held.push_back(from.memory);
+  for (; from.read_from.first < from.end; ++from.next_frame) {
+    const written_frame& one = from.frames[from.next_frame];
+    const lsn behind = from.read_from.first + one.payload_size;
+    if (behind > limit || into.bytes >= bytes_max) return false;
+    into.groups.emplace_back(from.memory->bytes.get() + one.offset + sizeof(frame_header),
+                             static_cast<std::size_t>(one.payload_size));
+    into.bytes += one.payload_size;
+    from.read_from.first = into.end = behind;
+  }
+  return true;
+}
+
+bool journal::read_segment(live_segment& from, lsn limit, std::uint64_t bytes_max, log_batch& into) {
+  if (into.windows_used == into.windows.size()) into.windows.push_back(std::make_unique<frame_walker>(salt_));
+  frame_walker& walker = *into.windows[into.windows_used++];
+  const auto window = static_cast<std::size_t>(
+      std::min<std::uint64_t>(from.used - from.read_from.offset, block_end(bytes_max + sizeof(frame_header))));
+  walker.start(*from.in, from.read_from, window);
+  frame one;
+  bool first = true;
+  while (from.read_from.first < std::min(from.end, limit)) {
+    if (!walker.next(one, first)) {
+      if (first) throw_changed(*from.in, from.read_from.offset);
+      return false;  // it lies behind the window
+    }
+    if (one.header.first + one.header.size > limit) return false;
+    if (!walker.payload_matches(one)) throw_changed(*from.in, one.offset);
+    first = false;
+    into.groups.push_back(one.payload);
+    into.bytes += one.payload.size();
+    into.end = one.header.first + one.header.size;
+    from.read_from = walker.place();
+  }
+  return from.read_from.first == from.end;
+}
+
+void journal::throw_changed(const segment& in, std::uint64_t offset) const {
+  throw error(errc::damaged, "journal: " + (directory_ / std::to_string(in.slot)).string() + " is not what was written to it, at byte " +
+                                 std::to_string(offset) +
+                                 ": some other program writes to it, or the disk fails; close the engine and look at "
+                                 "the kernel's log");
+}
+
+}  // namespace pawl::core

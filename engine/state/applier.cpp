@@ -1,0 +1,118 @@
+#include "state/applier.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pawl::core {
+
+applier::applier(journal& from, lmdb_backend& into, lsn applied, const applier_options& options)
+    : from_(from),
+      into_(into),
+      options_(options),
+      applied_(applied),
+      taken_bytes_(from.needs().bytes_written),
+      thread_([this] { work(); }) {}
+
+applier::~applier() {
+  {
+    const std::scoped_lock lock(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void applier::note_appended() {
+  if (failed_.load(std::memory_order_acquire)) {
+    const std::scoped_lock lock(mutex_);
+    std::rethrow_exception(failure_);
+  }
+  const journal::need now = from_.needs();
+  // Pairs with the fence in sleep(): either it sees what was appended, or this sees that it sleeps.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const bool much = now.bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= options_.backlog_bytes;
+  if (!asleep_.load(std::memory_order_relaxed) && !now.room && !now.segment && !much) return;
+  { const std::scoped_lock lock(mutex_); }
+  changed_.notify_all();
+}
+
+void applier::settle(lsn position) {
+  const lsn target = std::min(position, from_.recorded());
+  if (applied() >= target) return;
+  std::unique_lock lock(mutex_);
+  wanted_ = std::max(wanted_, target);
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return failure_ || ending_ || applied() >= target; });
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void applier::drain() {
+  settle(~lsn{0});
+  into_.fold({}, {applied(), true});
+}
+
+void applier::work() noexcept {
+  try {
+    for (;;) switch (next_task()) {
+        case task::end: return;
+        case task::prepare: from_.prepare_segment(); break;
+        case task::fold: fold_some(); break;
+      }
+  } catch (...) {
+    give_up();
+  }
+}
+
+// Waits until there is something to do.
+applier::task applier::next_task() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (ending_) return task::end;
+    const journal::need needs = from_.needs();
+    if (needs.segment) return task::prepare;
+    const lsn recorded = from_.recorded();
+    const bool idle = std::exchange(seen_, recorded) == recorded;
+    const bool behind = recorded != applied();
+    const bool much = needs.bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= options_.backlog_bytes;
+    if (wanted_ > applied() || needs.room || (behind && (idle || much))) return task::fold;
+    sleep(lock, recorded);
+  }
+}
+
+void applier::sleep(std::unique_lock<std::mutex>& lock, lsn seen) {
+  if (seen != applied()) {
+    changed_.wait_for(lock, options_.idle);
+    return;
+  }
+  asleep_.store(true, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (from_.recorded() == seen) changed_.wait(lock);
+  asleep_.store(false, std::memory_order_relaxed);
+}
+
+void applier::fold_some() {
+  // LMDB must never be ahead of what is on the disk of the journal.
+  if (from_.options().durability == durability::process) from_.flush();
+  taken_bytes_.store(from_.needs().bytes_written, std::memory_order_relaxed);
+  const lsn before = applied();
+  const bool any = from_.read(batch_, options_.batch_bytes);
+  const lsn after = any ? batch_.end : before;
+  // Where there is nothing to fold and no room either, one more commit past it sets the oldest segments free.
+  into_.fold(any ? std::span<const std::span<const std::byte>>(batch_.groups)
+                 : std::span<const std::span<const std::byte>>{},
+             {after, false});
+  from_.release(before);
+  const std::scoped_lock lock(mutex_);
+  applied_.store(after, std::memory_order_release);
+  changed_.notify_all();
+}
+
+void applier::give_up() noexcept {
+  const std::scoped_lock lock(mutex_);
+  failure_ = std::current_exception();
+  failed_.store(true, std::memory_order_release);
+  from_.give_up_room(failure_);
+  changed_.notify_all();
+}
+
+}  // namespace pawl::core

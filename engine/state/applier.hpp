@@ -1,0 +1,75 @@
+// The applier: folds the journal into LMDB, beside everything else.
+//
+// One thread. It takes what gathered in the journal when there is much of it, when
+// room gets scarce, when somebody waits for it, or when nothing more comes. Large
+// batches, because then most items begin and end within one, and what they had in
+// between never touches LMDB. Between batches it makes segments ahead of need.
+#pragma once
+
+#include "journal/journal.hpp"
+#include "lmdb/backend.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+namespace pawl::core {
+
+struct applier_options {
+  std::uint64_t batch_bytes = std::uint64_t{48} << 20;    // of records that are folded at the same time
+  std::uint64_t backlog_bytes = std::uint64_t{48} << 20;  // of journal: that much is worth a batch
+  std::chrono::milliseconds idle{100};                    // where nothing came for so long, all is folded in
+};
+
+class applier {
+public:
+  // Both must outlive it. `applied`: where the journal's reading begins.
+  applier(journal& from, lmdb_backend& into, lsn applied, const applier_options& options);
+  // Leaves in the journal what is not folded in.
+  ~applier();
+  applier(const applier&) = delete;
+  applier& operator=(const applier&) = delete;
+
+  // After each journal::append. Throws what made the applier give up.
+  void note_appended();
+  // Waits until everything up to `position` that is recorded is folded in. Throws what made the applier give up.
+  void settle(lsn position);
+  // Folds in everything and records that nothing is left. Nothing may be appended any more.
+  void drain();
+  [[nodiscard]] lsn applied() const noexcept { return applied_.load(std::memory_order_acquire); }
+
+private:
+  enum class task : std::uint8_t { end, prepare, fold };
+
+  void work() noexcept;
+  [[nodiscard]] task next_task();
+  void sleep(std::unique_lock<std::mutex>& lock, lsn seen);
+  void fold_some();
+  void give_up() noexcept;
+
+  journal& from_;
+  lmdb_backend& into_;
+  const applier_options options_;
+
+  mutable std::mutex mutex_;  // wanted_, ending_, failure_
+  std::condition_variable changed_;
+  lsn wanted_ = 0;
+  bool ending_ = false;
+  std::exception_ptr failure_;
+
+  std::atomic<lsn> applied_;
+  std::atomic<std::uint64_t> taken_bytes_;  // of the journal's, when the last batch was read
+  std::atomic<bool> asleep_{false};         // until something is appended
+  std::atomic<bool> failed_{false};
+
+  // The thread's.
+  log_batch batch_;
+  lsn seen_ = ~lsn{0};     // what was recorded when it last looked
+  std::thread thread_;     // last: starts when the rest stands
+};
+
+}  // namespace pawl::core

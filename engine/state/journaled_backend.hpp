@@ -1,0 +1,46 @@
+// A state as the engine writes it: a journal in front of LMDB, behind the seam of
+// store/backend.hpp.
+//
+// commit() appends to the journal; snapshots show LMDB, into which the applier
+// folds. What lies between the two is what seen(), recorded() and settle() speak of.
+#pragma once
+
+#include "state/applier.hpp"
+#include "state/flusher.hpp"
+
+#include <chrono>
+#include <memory>
+
+namespace pawl::core {
+
+class journaled_backend final : public backend {
+public:
+  // `applied`: what the journal was opened behind. `interval`: of flushes, in `process` durability.
+  journaled_backend(std::unique_ptr<lmdb_backend> below, std::unique_ptr<journal> log, lsn applied,
+                    const applier_options& options, std::chrono::nanoseconds interval);
+  // Folds everything in, where nothing has failed. In the child of a fork: leaves everything as it is.
+  ~journaled_backend() override;
+
+  workflow_record open_workflow(std::string_view name, const chain_revision& chain,
+                                std::span<const schema_record> schemas) override;
+  void commit(std::span<const std::span<const std::byte>> groups) override;
+  [[nodiscard]] log_position recorded() const override { return log_->recorded(); }
+  void settle(log_position position) override { applier_->settle(position); }
+  large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override {
+    return below_->store_large(schema_hash, value);
+  }
+  [[nodiscard]] std::size_t large_threshold() const override;
+  [[nodiscard]] std::unique_ptr<snapshot> read() override { return below_->read(); }
+  [[nodiscard]] std::array<std::byte, 16> uuid() const override { return below_->uuid(); }
+  [[nodiscard]] backend_totals totals() const override;
+
+private:
+  const std::unique_ptr<lmdb_backend> below_;
+  const std::unique_ptr<journal> log_;
+  std::unique_ptr<applier> applier_;
+  std::unique_ptr<flusher> flusher_;  // in `process` durability
+  std::atomic<std::uint64_t> commits_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+};
+
+}  // namespace pawl::core
