@@ -146,7 +146,7 @@ int main(int argc, char** argv) try {
   app.add_option("--durability", work.durability, "What a step survives once the next one starts: power or process")
       ->transform(CLI::CheckedTransformer(kinds));
   app.add_option("--batch", work.batch, "The floors: steps in a group (default: as many as are in flight)");
-  app.add_option("--seconds-max", work.seconds_max, "Start no item after so many seconds");
+  app.add_option("--seconds-max", work.seconds_max, "Start no item after so many seconds (0: no limit)");
   app.add_option("--dir", parent, "Where to work: a directory on the disk to be measured")
       ->check(CLI::ExistingDirectory);
   app.add_flag("--json", as_json, "One JSON object on one line");

@@ -11,8 +11,10 @@
 //
 // Time is taken between the end of one item and that of a later one in the same
 // run, whole windows of items apart, so that the window is full all the time.
-// Rounds of all four lengths alternate; the medians of each length count.
-// Prints one JSON object.
+// Rounds of all four lengths alternate, on one state, which is closed after each
+// run, so that none begins with what another one left to do; the medians of each
+// length count, without the first round, in which files grow. Prints one JSON
+// object.
 #include "support/engine_options.hpp"
 #include "support/fresh_directory.hpp"
 
@@ -38,12 +40,11 @@ namespace {
 using clock_type = std::chrono::steady_clock;
 using chain = pawl::workflow_of<std::uint64_t, std::string>;
 
-// In windows of items: how many there are, and between the ends of which time is taken.
-constexpr std::uint64_t windows = 8;
-constexpr std::uint64_t from_window = 2;
-constexpr std::uint64_t to_window = 6;
-
 constexpr std::array<unsigned, 4> lengths = {1, 17, 48, 64};
+
+// How many windows of items a run takes. Short chains take more of them, so that they run for some time too. Time is
+// taken from the end of the first quarter to that of the third.
+constexpr std::uint64_t windows_of(unsigned length) { return length < 16 ? 64 : length < 32 ? 16 : 8; }
 
 // Where the last steps of items leave word of it. One worker, so one thread.
 struct ends {
@@ -93,8 +94,8 @@ struct start {
 template <std::size_t... Places>
 chain make_chain(std::size_t bytes, ends& into, std::index_sequence<Places...>) {
   constexpr std::size_t more = sizeof...(Places);
-  return pawl::workflow<"step_cost">(pawl::step<"first">(start<more == 0>{bytes, &into}),
-                                     pawl::step<name<Places>()>(follow<Places + 1 == more>{&into})...);
+  return pawl::workflow<name<more + 1>()>(pawl::step<"first">(start<more == 0>{bytes, &into}),
+                                          pawl::step<name<Places>()>(follow<Places + 1 == more>{&into})...);
 }
 
 chain chain_of(unsigned length, std::size_t bytes, ends& into) {
@@ -104,18 +105,19 @@ chain chain_of(unsigned length, std::size_t bytes, ends& into) {
   return make_chain(bytes, into, std::make_index_sequence<lengths[3] - 1>{});
 }
 
-// Nanoseconds between the ends of two items that follow each other, in a chain of this length.
-double measure(unsigned length, std::size_t bytes, const pawl::engine_options& options,
-               const std::filesystem::path& parent) {
-  const bench::fresh_directory directory(parent);
+// Nanoseconds between the ends of two items that follow each other, in a chain of this length. Each round has items of
+// its own.
+double measure(unsigned length, std::size_t round, std::size_t bytes, const pawl::engine_options& options,
+               const std::filesystem::path& state) {
+  const std::uint64_t items = windows_of(length) * options.window_items;
   ends seen;
-  seen.from = from_window * options.window_items;
-  seen.to = to_window * options.window_items;
-  const std::uint64_t items = windows * options.window_items;
-  pawl::engine engine{directory.path() / "step_cost.pawl", options};
-  std::uint64_t next = 0;
+  seen.from = items / 4;
+  seen.to = items / 4 * 3;
+  pawl::engine engine{state, options};
+  std::uint64_t next = round * items;
+  const std::uint64_t end = next + items;
   const auto source = [&]() -> std::optional<std::uint64_t> {
-    if (next == items) return std::nullopt;
+    if (next == end) return std::nullopt;
     return next++;
   };
   const pawl::report report = engine.run(chain_of(length, bytes, seen), pawl::generate(source, items));
@@ -145,9 +147,13 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   if (options.workers != 1) throw std::invalid_argument("the ends of items are counted by one worker only");
 
+  const bench::fresh_directory directory(parent);
   std::array<std::vector<double>, lengths.size()> times;
-  for (std::size_t round = 0; round < rounds; ++round)
-    for (std::size_t i = 0; i < lengths.size(); ++i) times[i].push_back(measure(lengths[i], bytes, options, parent));
+  for (std::size_t round = 0; round <= rounds; ++round)
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      const double time = measure(lengths[i], round, bytes, options, directory.path() / "step_cost.pawl");
+      if (round != 0) times[i].push_back(time);
+    }
   std::array<double, lengths.size()> per_item{};
   for (std::size_t i = 0; i < lengths.size(); ++i) per_item[i] = median(times[i]);
 

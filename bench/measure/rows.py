@@ -53,7 +53,7 @@ def one_round(programs):
     runs["pawl_large"] = run("pawl", **large, in_flight=THREADS, workers=1)
     runs["journal_floor_large"] = run("journal-floor", **large, batch=group_of(runs["pawl_large"]))
 
-    runs["step_cost"] = programs.other("step_cost", rounds=1, in_flight=32 if quick else WINDOW)
+    runs["step_cost"] = programs.other("step_cost", rounds=2, in_flight=32 if quick else WINDOW)
     runs["resume"] = programs.other("many_items", "--shuffle", items=2_000 if quick else 5_000_000)
     runs["many_items"] = programs.other("many_items", items=3_000 if quick else 20_000_000)
     runs["crash"] = programs.other("open_after_crash", steps_max=1_000 if quick else 4_000_000,

@@ -23,9 +23,12 @@ large_memory::large_memory(std::size_t size) {
   if (front != 0) ::munmap(from, front);
   if (front != huge_page_size) ::munmap(from + front + size, huge_page_size - front);
   static_cast<void>(::madvise(from + front, size, MADV_HUGEPAGE));  // a hint
-  bytes_ = std::unique_ptr<std::byte[], unmapper>(from + front, unmapper{size});
+  bytes_ = from + front;
+  size_ = size;
 }
 
-void large_memory::unmapper::operator()(std::byte* bytes) const noexcept { ::munmap(bytes, size); }
+large_memory::~large_memory() {
+  if (bytes_ != nullptr) ::munmap(bytes_, size_);
+}
 
 }  // namespace pawl::core

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <utility>
 
 namespace pawl::core {
 
@@ -13,15 +13,20 @@ public:
   large_memory() = default;
   // Throws std::bad_alloc.
   explicit large_memory(std::size_t size);
-  [[nodiscard]] std::byte* data() const noexcept { return bytes_.get(); }
-  [[nodiscard]] std::size_t size() const noexcept { return bytes_.get_deleter().size; }
+  large_memory(large_memory&& other) noexcept
+      : bytes_(std::exchange(other.bytes_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  large_memory& operator=(large_memory&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~large_memory();
+  [[nodiscard]] std::byte* data() const noexcept { return bytes_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
-  struct unmapper {
-    std::size_t size = 0;
-    void operator()(std::byte* bytes) const noexcept;
-  };
-  std::unique_ptr<std::byte[], unmapper> bytes_;
+  std::byte* bytes_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 }  // namespace pawl::core

@@ -5,12 +5,15 @@
 #include <pawl/error.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 namespace pawl::core {
 namespace {
 
+constexpr std::size_t chunk_size = std::size_t{1} << 20;
 constexpr std::size_t free_chunks_kept = 16;
+constexpr std::size_t free_bytes_kept = std::size_t{16} << 20;
 // A value of 1 GiB and what a codec writes around it: lengths, the schema hash.
 constexpr std::size_t spill_limit = max_payload_size + 4096;
 
@@ -20,14 +23,14 @@ constexpr std::size_t padded(std::size_t size) noexcept { return (size + 7) / 8 
 
 lane::lane(std::size_t window, std::size_t large_threshold)
     : large_threshold_(large_threshold),
-      chunk_size_(std::max<std::size_t>(1u << 20, padded(2 * large_threshold + max_key_size + 4096))),
+      own_chunk_size_(padded(payload_limit() + max_key_size + 4096)),
       tail_(nullptr),
       writer_(*this),
       window_(window),
       waiters_(std::make_unique_for_overwrite<waiter[]>(window)),
       head_(nullptr) {
   free_.reserve(free_chunks_kept);
-  tail_ = head_ = new chunk(chunk_size_);
+  tail_ = head_ = new chunk(chunk_size);
 }
 
 lane::~lane() {
@@ -109,9 +112,10 @@ void lane::place_writer(std::size_t at) noexcept {
   writer_.place(tail_->bytes.get() + at, tail_->bytes.get() + end);
 }
 
-// The open record does not fit into what is left of the chunk: what is written of it moves on.
+// The open record does not fit into what is left of the chunk: what is written of it moves on. If it had the chunk for
+// itself, into one that holds the longest there is.
 void lane::move_record_to_fresh_chunk() {
-  chunk* next = fresh_chunk();
+  chunk* next = fresh_chunk(record_at_ == 0 ? std::max(own_chunk_size_, chunk_size) : chunk_size);
   const auto used = static_cast<std::size_t>(writer_.cursor() - (tail_->bytes.get() + record_at_));
   std::memcpy(next->bytes.get(), tail_->bytes.get() + record_at_, used);
   tail_->next.store(next, std::memory_order_release);
@@ -136,11 +140,13 @@ void lane::spill(std::size_t more) {
   writer_.place(spill_.data() + so_far, spill_.data() + spill_.size());
 }
 
-lane::chunk* lane::fresh_chunk() {
+lane::chunk* lane::fresh_chunk(std::size_t size) {
   const std::scoped_lock lock(free_mutex_);
-  if (free_.empty()) return new chunk(chunk_size_);
-  chunk* reused = free_.back().release();
-  free_.pop_back();
+  const auto fitting = std::find_if(free_.rbegin(), free_.rend(), [&](const auto& one) { return one->capacity == size; });
+  if (fitting == free_.rend()) return new chunk(size);
+  chunk* reused = fitting->release();
+  free_.erase(std::next(fitting).base());
+  free_bytes_ -= size;
   reused->gathered = 0;
   reused->published.store(0, std::memory_order_relaxed);
   reused->next.store(nullptr, std::memory_order_relaxed);
@@ -150,7 +156,9 @@ lane::chunk* lane::fresh_chunk() {
 void lane::recycle(chunk* old) noexcept {
   const std::scoped_lock lock(free_mutex_);
   std::unique_ptr<chunk> owned(old);
-  if (free_.size() < free_chunks_kept) free_.push_back(std::move(owned));
+  if (free_.size() == free_chunks_kept || free_bytes_ + old->capacity > free_bytes_kept) return;
+  free_bytes_ += old->capacity;
+  free_.push_back(std::move(owned));
 }
 
 lane_position lane::gather(std::vector<std::span<const std::byte>>& groups) {

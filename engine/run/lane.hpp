@@ -123,7 +123,7 @@ private:
     active_item* item;
   };
 
-  [[nodiscard]] chunk* fresh_chunk();
+  [[nodiscard]] chunk* fresh_chunk(std::size_t size);
   void recycle(chunk* old) noexcept;
   void move_record_to_fresh_chunk();
   void place_writer(std::size_t at) noexcept;
@@ -132,7 +132,7 @@ private:
   [[nodiscard]] std::size_t payload_limit() const noexcept { return large_threshold_ + sizeof(std::uint64_t); }
 
   const std::size_t large_threshold_;
-  const std::size_t chunk_size_;
+  const std::size_t own_chunk_size_;  // of a chunk that holds the longest record
 
   // worker
   chunk* tail_;
@@ -157,6 +157,7 @@ private:
   chunk* head_;
   std::mutex free_mutex_;           // taken once per chunk, not per record
   std::vector<std::unique_ptr<chunk>> free_;
+  std::size_t free_bytes_ = 0;
 };
 
 }  // namespace pawl::core
