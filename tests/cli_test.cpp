@@ -110,6 +110,7 @@ TEST_CASE("status --json has the promised shape") {
   CHECK(got.err.empty());
   const json status = json::parse(got.out);
   REQUIRE(status.at("workflows").size() == 1);
+  CHECK(status.at("durability") == "power");
   const json& one = status["workflows"][0];
   CHECK(one.at("name") == "shop");
   CHECK(one.at("pending") == 0);

@@ -52,6 +52,7 @@ int status(const arguments& given) {
   if (given.json) {
     out << json_object()
                .raw("workflows", json_array(workflows, json_workflow))
+               .text("durability", name_of(state.durability()))
                .raw("warnings", json_array(state.warnings(), json_string))
                .end()
         << "\n";
@@ -61,6 +62,7 @@ int status(const arguments& given) {
     else
       out << as_table(workflows);
     for (const workflow_view& one : workflows) out << steps_as_table(one);
+    out << "\nDurability: " << name_of(state.durability()) << "\n";
     for (const std::string& warning : state.warnings()) out << "\nNote: " << harmless(warning) << "\n";
   }
   out.finish();
@@ -78,7 +80,8 @@ void add_status(CLI::App& tool, std::function<int()>& chosen) {
       "Example:\n  pawl status crawl.pawl\n\n"
       "JSON:\n"
       "  {\"workflows\":[{\"name\":\"crawl\",\"pending\":0,\"in_progress\":2,\"done\":98,\"failed\":0,\"skipped\":0,\n"
-      "    \"steps\":[{\"name\":\"read\",\"completed\":100,...}]}],\"warnings\":[]}");
+      "    \"steps\":[{\"name\":\"read\",\"completed\":100,...}]}],\"durability\":\"power\",\n"
+      "   \"warnings\":[]}");
   command->callback([given, &chosen] { chosen = [given] { return status(*given); }; });
 }
 

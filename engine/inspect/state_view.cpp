@@ -58,6 +58,8 @@ std::optional<item_view> state_view::item(std::string_view workflow, const any_k
   return shown;
 }
 
+durability state_view::durability() const { return core::durability_of(*impl_->store); }
+
 std::vector<std::string> state_view::plans() const { return core::read_left_plans(impl_->state); }
 
 const std::vector<std::string>& state_view::warnings() const noexcept { return impl_->warnings; }

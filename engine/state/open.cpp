@@ -67,9 +67,8 @@ public:
   }
   std::array<std::byte, 16> uuid() const override { return below_->uuid(); }
   backend_totals totals() const override { return below_->totals(); }
-  [[nodiscard]] state_manner manner() const {
-    const opening_record opening = read_opening(read_transaction(*below_->env()));
-    return {opening.kept == keeping::journaled, opening.durability};
+  [[nodiscard]] pawl::durability durability() const {
+    return read_opening(read_transaction(*below_->env())).durability;
   }
 
 private:
@@ -108,9 +107,6 @@ std::unique_ptr<backend> open_state_reader(const std::filesystem::path& state, s
   return std::make_unique<state_reader>(open_lmdb_to_read(state, warnings));
 }
 
-state_manner manner_of(backend& reader) {
-  const auto* opened = dynamic_cast<const state_reader*>(&reader);
-  return opened != nullptr ? opened->manner() : state_manner{};
-}
+durability durability_of(const backend& reader) { return dynamic_cast<const state_reader&>(reader).durability(); }
 
 }  // namespace pawl::core

@@ -36,11 +36,7 @@ struct state_options {
 [[nodiscard]] std::unique_ptr<backend> open_state_reader(const std::filesystem::path& state,
                                                          std::vector<std::string>* warnings = nullptr);
 
-// How a state was opened last for writing.
-struct state_manner {
-  bool has_journal = false;
-  pawl::durability durability = durability::power;
-};
-[[nodiscard]] state_manner manner_of(backend& reader);
+// In which durability a state was opened last for writing. `reader`: of open_state_reader.
+[[nodiscard]] pawl::durability durability_of(const backend& reader);
 
 }  // namespace pawl::core

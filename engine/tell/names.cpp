@@ -1,5 +1,6 @@
 // The words of the public enumerations.
 #include <pawl/error.hpp>
+#include <pawl/options.hpp>
 #include <pawl/report.hpp>
 
 namespace pawl {
@@ -32,6 +33,14 @@ std::string_view name_of(item_state state) noexcept {
     case item_state::done: return "done";
     case item_state::failed: return "failed";
     case item_state::skipped: return "skipped";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(durability kind) noexcept {
+  switch (kind) {
+    case durability::power: return "power";
+    case durability::process: return "process";
   }
   return "unknown";
 }

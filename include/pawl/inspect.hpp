@@ -10,6 +10,7 @@
 #pragma once
 
 #include <pawl/detail/erased.hpp>
+#include <pawl/options.hpp>
 #include <pawl/report.hpp>
 
 #include <array>
@@ -161,6 +162,9 @@ public:
 
   /// All workflows in the order in which they were first run, counted at one moment. Reads counters, no items.
   [[nodiscard]] std::vector<workflow_view> workflows() const;
+
+  /// What a recorded step survives, as the engine was told that had the state open last.
+  [[nodiscard]] pawl::durability durability() const;
 
   /// One page. Throws not_found for a workflow that is not there, bad_argument for a cursor that is none.
   /// Items that are admitted or change state between two pages may be missed by the later one; none is

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string_view>
 
 namespace spdlog {
 class logger;
@@ -39,6 +40,9 @@ enum class durability : std::uint8_t {
   process,  ///< the death of the process at once, power loss within engine_options::flush_interval: after one, the
             ///< state is an earlier consistent one, and steps of that last interval run again
 };
+
+/// "power", "process".
+[[nodiscard]] std::string_view name_of(durability kind) noexcept;
 
 /// Who may have the state directory open.
 enum class opening : std::uint8_t {
