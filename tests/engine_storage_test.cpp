@@ -172,6 +172,34 @@ TEST_CASE("when data.mdb cannot grow the run ends with the cause, and with room 
   CHECK(engine.result(w, 4999)->size() == 1000);
 }
 
+TEST_CASE("results of every size around a megabyte come back as they were") {
+  const temp_dir dir;
+  const auto size_of = [](int n) { return (std::size_t{1} << 20) - 200 + static_cast<std::size_t>(n) * 90'000; };
+  const auto w = pawl::workflow<"large">(pawl::step<"small">([](int n) { return n; }),
+                                         pawl::step<"large">([&](int n) { return std::string(size_of(n), static_cast<char>('a' + n)); }),
+                                         pawl::step<"same">([](const std::string& s) { return s; }));
+  {
+    pawl::engine engine(dir / "state", quiet());
+    CHECK(engine.run(w, numbers(16)).done == 16);
+  }
+  pawl::engine engine(dir / "state", quiet());
+  for (int n = 0; n < 16; ++n) REQUIRE(engine.result(w, n) == std::string(size_of(n), static_cast<char>('a' + n)));
+}
+
+TEST_CASE("a group of records that is larger than the journal goes through it piece by piece") {
+  for (const pawl::durability mode : {pawl::durability::power, pawl::durability::process}) {
+    const temp_dir dir;
+    pawl::engine_options options = quiet();
+    options.durability = mode;
+    options.journal_bytes = 16 << 20;
+    options.workers = 2;
+    const auto w = pawl::workflow<"wide">(pawl::step<"make">([](int n) { return std::string(300'000, static_cast<char>('a' + n % 26)); }),
+                                          pawl::step<"same">([](const std::string& s) { return s; }));
+    pawl::engine engine(dir / "state", options);
+    CHECK(engine.run(w, numbers(300)).done == 300);
+  }
+}
+
 TEST_CASE("a disk that is really full is named, nothing acknowledged is lost, and with room again it goes on") {
   const temp_dir dir;
   const std::filesystem::path disk = dir / "disk";

@@ -152,24 +152,39 @@ frame_header journal::header_of(const segment& in, lsn first, std::uint64_t size
   return header;
 }
 
+// Under the lock.
 void journal::check_usable() const {
   if (failed())
-    throw error(errc::stopped, "journal: " + directory_.string() +
-                                   " has failed before and takes nothing more; close the engine and open it again");
+    throw error(errc::stopped, "journal: " + directory_.string() + " takes nothing more, because it has failed (" + failure_ +
+                                   "); close the engine and open it again");
+}
+
+// In a handler of the exception, without the lock.
+void journal::fail() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (failed()) return;
+  try {
+    throw;
+  } catch (const std::exception& failure) {
+    failure_ = failure.what();
+  } catch (...) {
+    failure_ = "something that is not a std::exception was thrown";
+  }
+  failed_.store(true, std::memory_order_release);
 }
 
 // ---- appending ----
 
 void journal::append(std::span<const std::span<const std::byte>> groups) {
   try {
-    std::unique_lock lock(mutex_);
-    check_usable();
-    while (!groups.empty()) append_frame(lock, groups);
-    if (options_.durability == durability::process) return;
-    lock.unlock();
-    flush();
+    {
+      std::unique_lock lock(mutex_);
+      check_usable();
+      while (!groups.empty()) append_frame(lock, groups);
+    }
+    if (options_.durability == durability::power) flush();
   } catch (...) {
-    failed_.store(true, std::memory_order_release);
+    fail();
     throw;
   }
 }
@@ -296,10 +311,26 @@ std::shared_ptr<segment> journal::find_room(std::unique_lock<std::mutex>& lock, 
         if (failure.code() != errc::disk_full || !may_come) throw;
       }
     }
-    starving_ = true;
-    room_.wait(lock);
-    starving_ = false;
+    wait_for_room(lock);
   }
+}
+
+void journal::tell_room() noexcept {
+  ++room_changes_;
+  room_.notify_all();
+}
+
+// Whoever gives segments free must be able to: it is told, and what this call has appended so far is flushed, for only
+// what is on the disk may be applied.
+void journal::wait_for_room(std::unique_lock<std::mutex>& lock) {
+  const std::uint64_t changes = room_changes_;
+  starving_ = true;
+  lock.unlock();
+  flush();
+  if (tell_starving_) tell_starving_();
+  lock.lock();
+  room_.wait(lock, [&] { return room_changes_ != changes; });
+  starving_ = false;
 }
 
 std::shared_ptr<segment> journal::take_free(std::uint64_t size) {
@@ -345,7 +376,7 @@ void journal::make_segment(std::unique_lock<std::mutex>& lock, std::uint64_t siz
   }
   lock.lock();
   making_ = false;
-  room_.notify_all();
+  tell_room();
   if (failure) std::rethrow_exception(failure);
   in_vain_ = false;
   size_ += size;
@@ -388,6 +419,7 @@ journal::need journal::needs() const {
   const std::scoped_lock lock(mutex_);
   need now;
   now.bytes_written = bytes_written_;
+  now.room = starving_;
   if (!free_.empty()) return now;
   now.room = starving_ || (size_ >= options_.size_max && live_.size() > 1);
   now.segment = size_ < options_.size_max && !making_ && !in_vain_ && open_ &&
@@ -398,7 +430,7 @@ journal::need journal::needs() const {
 void journal::give_up_room(std::exception_ptr why) noexcept {
   const std::scoped_lock lock(mutex_);
   no_room_ = std::move(why);
-  room_.notify_all();
+  tell_room();
 }
 
 // Precondition: counted in size_. Odd ones, and what is above the limit, are removed.
@@ -419,7 +451,7 @@ void journal::release(lsn applied) {
     live_.pop_front();
     set_free(std::move(old));
   }
-  room_.notify_all();
+  tell_room();
 }
 
 // ---- flushing ----
@@ -442,7 +474,7 @@ void journal::flush() {
   try {
     for (const std::shared_ptr<segment>& one : to_flush_) one->bytes->sync();
   } catch (...) {
-    failed_.store(true, std::memory_order_release);
+    fail();
     throw;
   }
   flushes_.fetch_add(to_flush_.size(), std::memory_order_relaxed);

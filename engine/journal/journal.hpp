@@ -22,9 +22,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace pawl::core {
@@ -101,6 +104,9 @@ public:
   void prepare_segment();
   // Appending gives up waiting for room: nobody applies any more.
   void give_up_room(std::exception_ptr why) noexcept;
+  // Is called, on the thread that appends, whenever that begins to wait for room: needs().room then says so. Before the
+  // first append.
+  void on_starving(std::function<void()> tell) { tell_starving_ = std::move(tell); }
 
 private:
   // What is written of a segment in this life of it, at the offsets of its file.
@@ -151,6 +157,9 @@ private:
   [[nodiscard]] static bool take_frames(live_segment& from, lsn limit, std::uint64_t bytes_max, log_batch& into);
   [[nodiscard]] bool read_segment(live_segment& from, lsn limit, std::uint64_t bytes_max, log_batch& into);
   [[noreturn]] void throw_changed(const segment& in, std::uint64_t offset) const;
+  void wait_for_room(std::unique_lock<std::mutex>& lock);
+  void tell_room() noexcept;
+  void fail() noexcept;
   void check_usable() const;
 
   file_system& files_;
@@ -165,6 +174,7 @@ private:
 
   mutable std::mutex mutex_;             // everything down to pieces_
   std::condition_variable room_;
+  std::uint64_t room_changes_ = 0;       // something was given free, or made, or given up
   std::deque<live_segment> live_;        // the last one is written to, if `open_`. Only release() takes from its front
   bool open_ = false;
   std::uint32_t link_ = 0;               // crc of the header written last
@@ -181,6 +191,8 @@ private:
   std::uint64_t newest_slot_ = 0;
   lsn written_ = 0;
   std::exception_ptr no_room_;
+  std::string failure_;                  // what the first failure said
+  std::function<void()> tell_starving_;
   std::vector<std::span<const std::byte>> pieces_;
 
   std::atomic<lsn> recorded_{0};

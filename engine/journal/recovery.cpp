@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t window_size = std::size_t{4} << 20;
 constexpr lsn nowhere = ~lsn{0};
+constexpr int walks_more_max = 3;
 
 using segments = std::vector<std::shared_ptr<segment>>;
 
@@ -23,18 +24,33 @@ public:
 
   found_log find(bool to_write) {
     const log_witness witness = read_control(files_, directory_, salt_);
-    found_.end = applied_;
-    found_.durable = std::max(applied_, witness.durable);
-    open_all(to_write);
-    leave_out_superseded();
-    walk();
+    walk_anew(witness, to_write);
     look_behind_the_end();
+    // A log that grows meanwhile: what was seen to be on the disk behind its end is within reach of another walk.
+    for (int again = 0; !to_write && found_.durable > found_.end && again < walks_more_max; ++again) {
+      const lsn proven = found_.durable;
+      walk_anew(witness, to_write);
+      found_.durable = std::max(found_.durable, proven);
+    }
     judge(witness);
     give_free();
     return std::move(found_);
   }
 
 private:
+  void walk_anew(const log_witness& witness, bool to_write) {
+    found_ = {};
+    found_.end = applied_;
+    found_.durable = std::max(applied_, witness.durable);
+    log_.clear();
+    others_.clear();
+    begin_ = end_ = 0;
+    seen_end_ = 0;
+    open_all(to_write);
+    leave_out_superseded();
+    walk();
+  }
+
   void open_all(bool to_write) {
     if (to_write) files_.sync_directory(directory_);  // a name that is seen may not be on the disk yet
     for (const std::string& name : files_.list(directory_)) {
@@ -136,7 +152,8 @@ private:
     found_.dropped_bytes = seen_end_ - found_.end;
     found_.remark = "journal: the last " + std::to_string(found_.dropped_bytes) + " bytes of records in " +
                     directory_.string() +
-                    " were not written to their end, and are dropped; nothing is known to have been built on them";
+                    " did not come to the disk whole, and are dropped: in durability power nobody was told of them, in "
+                    "process the steps that they recorded run again";
     if (witness.same_boot && witness.written > found_.end)
       found_.remark +=
           "; but the machine was not restarted since, so this is damage, or the file system lost what it had cached: "

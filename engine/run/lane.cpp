@@ -47,7 +47,7 @@ void lane::begin(const checkpoint_header& header, std::string_view text) {
   if (tail_->capacity - record_at_ < needed) {
     payload_at_ = record_at_;
     writer_.place(tail_->bytes.get() + record_at_, nullptr);
-    move_record_to_fresh_chunk();
+    move_record_to_fresh_chunk(0);
   }
   std::byte* at = tail_->bytes.get() + record_at_;
   std::memcpy(at, &header, sizeof header);
@@ -102,7 +102,7 @@ void lane::writer::make_room(std::size_t size) {
                 "codec: a value encodes to more than 1 GiB, the largest that pawl stores; keep it in a file of your own "
                 "and let the step return its name");
   if (spilled || so_far + size > owner.payload_limit()) owner.spill(size);
-  else owner.move_record_to_fresh_chunk();
+  else owner.move_record_to_fresh_chunk(so_far + size);
 }
 
 // The writer goes on at `at` in the current chunk, up to its end (whose last 8 bytes are kept free for a record's
@@ -112,10 +112,11 @@ void lane::place_writer(std::size_t at) noexcept {
   writer_.place(tail_->bytes.get() + at, tail_->bytes.get() + end);
 }
 
-// The open record does not fit into what is left of the chunk: what is written of it moves on. If it had the chunk for
-// itself, into one that holds the longest there is.
-void lane::move_record_to_fresh_chunk() {
-  chunk* next = fresh_chunk(record_at_ == 0 ? std::max(own_chunk_size_, chunk_size) : chunk_size);
+// The open record does not fit into what is left of the chunk: what is written of it moves on. If a chunk like the others
+// does not hold its payload, into one that holds the longest there is.
+void lane::move_record_to_fresh_chunk(std::size_t payload_size) {
+  const std::size_t size = (payload_at_ - record_at_) + payload_size + 8;
+  chunk* next = fresh_chunk(size <= chunk_size ? chunk_size : own_chunk_size_);
   const auto used = static_cast<std::size_t>(writer_.cursor() - (tail_->bytes.get() + record_at_));
   std::memcpy(next->bytes.get(), tail_->bytes.get() + record_at_, used);
   tail_->next.store(next, std::memory_order_release);

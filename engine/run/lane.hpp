@@ -125,7 +125,7 @@ private:
 
   [[nodiscard]] chunk* fresh_chunk(std::size_t size);
   void recycle(chunk* old) noexcept;
-  void move_record_to_fresh_chunk();
+  void move_record_to_fresh_chunk(std::size_t payload_size);
   void place_writer(std::size_t at) noexcept;
   void spill(std::size_t more);
   // The longest payload that lies in the lane: a value of large_threshold bytes behind its schema hash.

@@ -238,6 +238,7 @@ report run_session(run_state& run, const detail::erased_source& source) {
   const bool durable = workers.drain();
   if (watcher) watcher->stop();
   if (!durable) std::rethrow_exception(run.log.failure());
+  run.store.flush();  // also where that is not asked of each step: what the report counts is on the disk
   if (const auto why = run.failure()) std::rethrow_exception(why);
   if (options.progress) {
     try {

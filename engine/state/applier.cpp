@@ -10,16 +10,26 @@ applier::applier(journal& from, lmdb_backend& into, lsn applied, const applier_o
       into_(into),
       options_(options),
       applied_(applied),
-      taken_bytes_(from.needs().bytes_written),
-      thread_([this] { work(); }) {}
+      taken_bytes_(from.needs().bytes_written) {
+  from_.on_starving([this] { wake(); });
+  thread_ = std::thread([this] { work(); });
+}
 
-applier::~applier() {
+applier::~applier() { end(); }
+
+void applier::end() noexcept {
+  if (!thread_.joinable()) return;
   {
     const std::scoped_lock lock(mutex_);
     ending_ = true;
   }
   changed_.notify_all();
   thread_.join();
+}
+
+void applier::wake() noexcept {
+  { const std::scoped_lock lock(mutex_); }
+  changed_.notify_all();
 }
 
 void applier::note_appended() {
@@ -32,8 +42,7 @@ void applier::note_appended() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const bool much = now.bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= options_.backlog_bytes;
   if (!asleep_.load(std::memory_order_relaxed) && !now.room && !now.segment && !much) return;
-  { const std::scoped_lock lock(mutex_); }
-  changed_.notify_all();
+  wake();
 }
 
 void applier::settle(lsn position) {
@@ -48,6 +57,7 @@ void applier::settle(lsn position) {
 
 void applier::drain() {
   settle(~lsn{0});
+  end();  // a last commit of the thread's would say that something is left
   into_.fold({}, {applied(), true});
 }
 
@@ -86,7 +96,7 @@ void applier::sleep(std::unique_lock<std::mutex>& lock, lsn seen) {
   }
   asleep_.store(true, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (from_.recorded() == seen) changed_.wait(lock);
+  if (from_.recorded() == seen && !from_.needs().room) changed_.wait(lock);
   asleep_.store(false, std::memory_order_relaxed);
 }
 

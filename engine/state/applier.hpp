@@ -50,6 +50,8 @@ private:
   void sleep(std::unique_lock<std::mutex>& lock, lsn seen);
   void fold_some();
   void give_up() noexcept;
+  void wake() noexcept;
+  void end() noexcept;
 
   journal& from_;
   lmdb_backend& into_;

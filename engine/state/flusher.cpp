@@ -1,7 +1,5 @@
 #include "state/flusher.hpp"
 
-#include <pawl/error.hpp>
-
 namespace pawl::core {
 
 flusher::flusher(journal& log, std::chrono::nanoseconds interval)
@@ -23,7 +21,7 @@ void flusher::work() noexcept {
     const auto next = std::chrono::steady_clock::now() + interval_;
     try {
       if (log_.durable() != log_.recorded()) log_.flush();
-    } catch (const error&) {  // the journal has failed for good, and says so to whoever appends next
+    } catch (...) {  // the journal has failed for good, and says why to whoever appends or flushes next
       return;
     }
     std::unique_lock lock(mutex_);

@@ -26,7 +26,7 @@ journaled_backend::~journaled_backend() {
       applier_->drain();
       below_->collect_blobs();
     }
-  } catch (const error&) {  // it stays in the journal, for the next opening
+  } catch (...) {  // it stays in the journal, for the next opening
   }
   applier_.reset();
 }

@@ -26,6 +26,7 @@ public:
   void commit(std::span<const std::span<const std::byte>> groups) override;
   [[nodiscard]] log_position recorded() const override { return log_->recorded(); }
   void settle(log_position position) override { applier_->settle(position); }
+  void flush() override { log_->flush(); }
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override {
     return below_->store_large(schema_hash, value);
   }

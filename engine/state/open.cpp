@@ -11,6 +11,8 @@
 #include <sys/vfs.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace pawl::core {
@@ -67,6 +69,17 @@ public:
   }
   std::array<std::byte, 16> uuid() const override { return below_->uuid(); }
   backend_totals totals() const override { return below_->totals(); }
+  // About the end of the journal, as it is now; empty where all is well. What is damaged, whoever reads will be told.
+  [[nodiscard]] std::string remark() const {
+    try {
+      lmdb_snapshot base(below_->env(), below_->blobs());
+      unapplied over(machine_files(), journal_of(below_->env()->state()), below_->uuid());
+      over.read(base);
+      return over.remark();
+    } catch (const error&) {
+      return {};
+    }
+  }
   [[nodiscard]] pawl::durability durability() const {
     return read_opening(read_transaction(*below_->env())).durability;
   }
@@ -104,7 +117,14 @@ std::unique_ptr<backend> open_state(const std::filesystem::path& state, const st
 }
 
 std::unique_ptr<backend> open_state_reader(const std::filesystem::path& state, std::vector<std::string>* warnings) {
-  return std::make_unique<state_reader>(open_lmdb_to_read(state, warnings));
+  auto reader = std::make_unique<state_reader>(open_lmdb_to_read(state, warnings));
+  if (warnings == nullptr) return reader;
+  // A tail that was cut off is worth a word, unless somebody is writing it at this moment.
+  const std::string remark = reader->remark();
+  if (remark.empty()) return reader;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  if (reader->remark() == remark) warnings->push_back(remark);
+  return reader;
 }
 
 durability durability_of(const backend& reader) { return dynamic_cast<const state_reader&>(reader).durability(); }

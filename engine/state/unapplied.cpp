@@ -25,6 +25,7 @@ void unapplied::clear() {
   rows_.clear();
   new_keys_.clear();
   differences_.clear();
+  remark_.clear();
   known_ = {0, 0};
 }
 
@@ -66,7 +67,12 @@ bool unapplied::read_once(lmdb_snapshot& base, lsn applied) {
   const std::pair<lsn, lsn> now{applied, read_control(files_, directory_, salt_).written};
   if (now == known_ && now.second != 0) return true;
   clear();
+  if (!has_control(files_, directory_))
+    throw error(errc::damaged, "journal: what must lie in " + directory_.string() +
+                                   " is gone, and with it what LMDB did not have yet; put it back or restore a backup of "
+                                   "the whole state");
   const found_log found = find_log(files_, directory_, salt_, applied, false);
+  remark_ = found.remark;
   for (const log_part& part : found.parts) {
     frame_walker walker(salt_);
     walker.start(*part.in, part.from, window_size);

@@ -12,6 +12,7 @@
 #include "record/row.hpp"
 #include "store/batch.hpp"
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -29,6 +30,9 @@ public:
 
   // Replaces what it held by what lies behind the mark of this snapshot. Throws pawl::error(damaged) where the journal is.
   void read(lmdb_snapshot& base);
+
+  // What was dropped from the end of the journal, for people; empty: nothing.
+  [[nodiscard]] const std::string& remark() const noexcept { return remark_; }
 
   // The rows that differ from the snapshot's, by address.
   [[nodiscard]] const rows& all() const noexcept { return rows_; }
@@ -56,6 +60,7 @@ private:
   rows rows_;
   std::map<std::pair<workflow_id, std::string>, item_id> new_keys_;
   std::map<workflow_id, difference> differences_;
+  std::string remark_;
   std::pair<lsn, lsn> known_{0, 0};  // of what is held: applied, and written as the control page said before
   batch batch_;
   row row_;

@@ -155,6 +155,8 @@ public:
   // Waits until snapshots that are refreshed from now on see everything up to `position`. Any thread. Throws
   // what keeps the backend from it.
   virtual void settle(log_position position = everything) { static_cast<void>(position); }
+  // Everything committed until now is on the disk when it returns. Any thread.
+  virtual void flush() {}
   // Stores the bytes of a value too large to lie with its record; any thread. What it returns may
   // stand in a checkpoint handed to a later commit, which makes the bytes durable first.
   virtual large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) = 0;
