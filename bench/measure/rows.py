@@ -46,7 +46,7 @@ def one_round(programs):
     long_run = {**common, "items": 1000 if quick else 6_666_667, "in_flight": WINDOW, "workers": 1,
                 "durability": "process"}
     runs["process_long"] = run("pawl", **long_run)
-    runs["process_long_random"] = run("pawl", **long_run, keys="random")
+    runs["process_long_random"] = run("pawl", **{**long_run, "items": 1000 if quick else 2_000_000}, keys="random")
     runs["power_random"] = run("pawl", **common, in_flight=WINDOW, workers=1, keys="random")
 
     large = {"items": 64 if quick else 2_000, "steps": STEPS, "bytes": 2**16 if quick else MIB, "seconds_max": seconds}

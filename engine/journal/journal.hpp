@@ -12,7 +12,7 @@
 #pragma once
 
 #include "journal/control.hpp"
-#include "journal/large_memory.hpp"
+#include "store/large_memory.hpp"
 #include "journal/recovery.hpp"
 #include "journal/segment.hpp"
 

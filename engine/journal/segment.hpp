@@ -3,7 +3,7 @@
 
 #include "file/file_system.hpp"
 #include "journal/format.hpp"
-#include "journal/large_memory.hpp"
+#include "store/large_memory.hpp"
 
 #include <cstddef>
 #include <cstdint>

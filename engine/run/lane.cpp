@@ -11,9 +11,9 @@
 namespace pawl::core {
 namespace {
 
-constexpr std::size_t chunk_size = std::size_t{1} << 20;
+constexpr std::size_t chunk_size = std::size_t{2} << 20;
 constexpr std::size_t free_chunks_kept = 16;
-constexpr std::size_t free_bytes_kept = std::size_t{16} << 20;
+constexpr std::size_t free_bytes_kept = std::size_t{32} << 20;
 // A value of 1 GiB and what a codec writes around it: lengths, the schema hash.
 constexpr std::size_t spill_limit = max_payload_size + 4096;
 
@@ -46,10 +46,10 @@ void lane::begin(const checkpoint_header& header, std::string_view text) {
   const std::size_t needed = sizeof(checkpoint_header) + text.size() + sizeof(std::uint64_t) + 8;
   if (tail_->capacity - record_at_ < needed) {
     payload_at_ = record_at_;
-    writer_.place(tail_->bytes.get() + record_at_, nullptr);
+    writer_.place(tail_->bytes + record_at_, nullptr);
     move_record_to_fresh_chunk(0);
   }
-  std::byte* at = tail_->bytes.get() + record_at_;
+  std::byte* at = tail_->bytes + record_at_;
   std::memcpy(at, &header, sizeof header);
   if (!text.empty()) std::memcpy(at + sizeof header, text.data(), text.size());
   this->header().text_size = static_cast<std::uint32_t>(text.size());
@@ -59,18 +59,18 @@ void lane::begin(const checkpoint_header& header, std::string_view text) {
 }
 
 checkpoint_header& lane::header() noexcept {
-  return *reinterpret_cast<checkpoint_header*>(tail_->bytes.get() + record_at_);
+  return *reinterpret_cast<checkpoint_header*>(tail_->bytes + record_at_);
 }
 
 std::span<const std::byte> lane::payload_bytes() const noexcept {
   if (writer_.spilled) return {spill_.data(), static_cast<std::size_t>(writer_.cursor() - spill_.data())};
-  const std::byte* from = tail_->bytes.get() + payload_at_;
+  const std::byte* from = tail_->bytes + payload_at_;
   return {from, static_cast<std::size_t>(writer_.cursor() - from)};
 }
 
 void lane::replace_payload(std::span<const std::byte> bytes) {
   writer_.spilled = false;
-  writer_.place(tail_->bytes.get() + payload_at_, tail_->bytes.get() + tail_->capacity - 8);
+  writer_.place(tail_->bytes + payload_at_, tail_->bytes + tail_->capacity - 8);
   writer_.write(bytes.data(), bytes.size());
   std::vector<std::byte>{}.swap(spill_);  // a rare and large buffer: not kept
 }
@@ -79,10 +79,10 @@ void lane::cancel() noexcept { writer_.spilled = false; }
 
 void lane::finish(active_item* waiting, bool fresh) {
   checkpoint_header& open = header();
-  const auto payload_size = static_cast<std::size_t>(writer_.cursor() - (tail_->bytes.get() + payload_at_));
+  const auto payload_size = static_cast<std::size_t>(writer_.cursor() - (tail_->bytes + payload_at_));
   const std::size_t used = payload_at_ + payload_size - record_at_;
   const std::size_t size = padded(used);
-  std::memset(tail_->bytes.get() + record_at_ + used, 0, size - used);
+  std::memset(tail_->bytes + record_at_ + used, 0, size - used);
   open.payload_size = static_cast<std::uint32_t>(payload_size);
   open.size = static_cast<std::uint32_t>(size);
   written_ += size;
@@ -109,7 +109,7 @@ void lane::writer::make_room(std::size_t size) {
 // padding) or to where the value becomes a large one, whichever comes first.
 void lane::place_writer(std::size_t at) noexcept {
   const std::size_t end = std::min(tail_->capacity - 8, payload_at_ + payload_limit());
-  writer_.place(tail_->bytes.get() + at, tail_->bytes.get() + end);
+  writer_.place(tail_->bytes + at, tail_->bytes + end);
 }
 
 // The open record does not fit into what is left of the chunk: what is written of it moves on. If a chunk like the others
@@ -117,8 +117,8 @@ void lane::place_writer(std::size_t at) noexcept {
 void lane::move_record_to_fresh_chunk(std::size_t payload_size) {
   const std::size_t size = (payload_at_ - record_at_) + payload_size + 8;
   chunk* next = fresh_chunk(size <= chunk_size ? chunk_size : own_chunk_size_);
-  const auto used = static_cast<std::size_t>(writer_.cursor() - (tail_->bytes.get() + record_at_));
-  std::memcpy(next->bytes.get(), tail_->bytes.get() + record_at_, used);
+  const auto used = static_cast<std::size_t>(writer_.cursor() - (tail_->bytes + record_at_));
+  std::memcpy(next->bytes, tail_->bytes + record_at_, used);
   tail_->next.store(next, std::memory_order_release);
   tail_ = next;
   payload_at_ -= record_at_;
@@ -169,7 +169,7 @@ lane_position lane::gather(std::vector<std::span<const std::byte>>& groups) {
     chunk* next = at->next.load(std::memory_order_acquire);
     const std::size_t published = at->published.load(std::memory_order_acquire);
     if (published != at->gathered) {
-      groups.emplace_back(at->bytes.get() + at->gathered, published - at->gathered);
+      groups.emplace_back(at->bytes + at->gathered, published - at->gathered);
       position += published - at->gathered;
       at->gathered = published;
     }

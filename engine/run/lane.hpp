@@ -19,6 +19,7 @@
 #pragma once
 
 #include "record/checkpoint.hpp"
+#include "store/large_memory.hpp"
 
 #include <pawl/encoder.hpp>
 
@@ -97,8 +98,9 @@ public:
 
 private:
   struct chunk {
-    explicit chunk(std::size_t size) : bytes(new std::byte[size]), capacity(size) {}
-    std::unique_ptr<std::byte[]> bytes;
+    explicit chunk(std::size_t size) : memory(size), bytes(memory.data()), capacity(size) {}
+    large_memory memory;
+    std::byte* bytes;
     std::size_t capacity;
     std::size_t gathered = 0;              // committer's
     std::atomic<std::size_t> published{0};

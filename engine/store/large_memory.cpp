@@ -1,4 +1,4 @@
-#include "journal/large_memory.hpp"
+#include "store/large_memory.hpp"
 
 #include <sys/mman.h>
 
