@@ -343,8 +343,11 @@ std::shared_ptr<segment> journal::take_free(std::uint64_t size) {
 
 // Memory of this size that nobody reads from any more; null where too much goes round already.
 std::shared_ptr<journal::image> journal::take_memory(std::uint64_t size) {
-  for (std::shared_ptr<image>& one : memories_)
-    if (one.use_count() == 1 && one->size >= size) return one;
+  for (std::shared_ptr<image>& one : memories_) {
+    if (one.use_count() != 1 || one->size < size) continue;
+    std::atomic_thread_fence(std::memory_order_acquire);  // whoever let go of it last has read what he wanted
+    return one;
+  }
   std::erase_if(memories_, [&](const auto& one) {  // too small, from when the journal was
     if (one.use_count() != 1 || one->size >= size) return false;
     memory_size_ -= one->size;
