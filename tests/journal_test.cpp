@@ -34,8 +34,6 @@ struct small_journal {
   [[nodiscard]] std::unique_ptr<journal> open(lsn applied = 0) {
     return std::make_unique<journal>(files, place, uuid, ++epoch, find(applied, true), options);
   }
-  void start_over(std::unique_ptr<memory_files> other) { kept = std::move(other); }
-  std::unique_ptr<memory_files> kept;
 };
 
 std::vector<std::byte> record(std::uint8_t letter, std::size_t size) { return std::vector<std::byte>(size, std::byte{letter}); }
@@ -174,29 +172,6 @@ TEST_CASE("a flush that fails ends the journal: nothing is taken any more, and w
   CHECK(code_of() == errc::io);
   small.files.before = nullptr;
   CHECK(code_of() == errc::stopped);
-  log.reset();
-  CHECK_THAT(read_all(*small.open()), Catch::StartsWith("a"));
-}
-
-TEST_CASE("a disk without room for another segment is told, and nothing acknowledged is lost") {
-  small_journal small;
-  auto log = small.open();
-  append(*log, 'a');
-  small.files.before = [](memory_files::operation what, const std::filesystem::path& path) {
-    if (what == memory_files::operation::create) throw_file_error(ENOSPC, "create", path);
-  };
-  // Nobody applies here, so it would wait for room that its own segments give free: it is told that none comes.
-  log->give_up_room(std::make_exception_ptr(error(errc::disk_full, "no room")));
-  errc met{};
-  for (int i = 0; i < 20 && met == errc{}; ++i) {
-    try {
-      append(*log, 'b', 8000);
-    } catch (const error& failure) {
-      met = failure.code();
-    }
-  }
-  CHECK(met == errc::disk_full);
-  small.files.before = nullptr;
   log.reset();
   CHECK_THAT(read_all(*small.open()), Catch::StartsWith("a"));
 }

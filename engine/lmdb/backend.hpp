@@ -31,7 +31,6 @@ public:
   void sync_large();
   // Removes files of dead epochs that no row names. When all that they left in a journal is folded in.
   void collect_blobs();
-  [[nodiscard]] const blob_store& blobs() const noexcept { return *blobs_; }
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override;
   [[nodiscard]] std::size_t large_threshold() const override { return large_threshold_; }
   [[nodiscard]] std::unique_ptr<snapshot> read() override;

@@ -160,12 +160,6 @@ std::span<const std::byte> lmdb_snapshot::row_bytes(item_address address) {
   return entry ? whole_row(txn_, address, *entry, long_row_) : std::span<const std::byte>{};
 }
 
-std::optional<item_id> lmdb_snapshot::id_of(workflow_id workflow, std::string_view key) {
-  stored_item found;
-  if (!find(workflow, key, found, false)) return std::nullopt;
-  return found.id;
-}
-
 void lmdb_snapshot::scan(workflow_id workflow, item_id from, const item_state* state,
                          const std::function<bool(const stored_item&)>& each) {
   env_->check_process();

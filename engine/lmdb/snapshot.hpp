@@ -10,7 +10,6 @@
 #include "store/backend.hpp"
 
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -35,8 +34,6 @@ public:
 
   // The bytes of an item's row, whole; empty where there is none. They live until the next call.
   [[nodiscard]] std::span<const std::byte> row_bytes(item_address address);
-  // The id of the item with this key, as the index and the row tell; nothing where it is not there.
-  [[nodiscard]] std::optional<item_id> id_of(workflow_id workflow, std::string_view key);
   // The value of a row that lies outside of it, checked.
   void fetch_value(item_address address, const row_value& value, std::vector<std::byte>& into);
   [[nodiscard]] journal_mark mark() const { return read_mark(txn_); }
