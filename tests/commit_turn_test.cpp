@@ -68,7 +68,7 @@ TEST_CASE("with a few fast items in flight one commit takes them all") {
 TEST_CASE("what is recorded does not wait for another item's slow step") {
   std::atomic<int> committed = 0;
   memory_backend store({.before_commit = {}, .committed = [&](const checkpoint& one) {
-                          committed += one.header->kind == checkpoint_kind::completed ? 1 : 0;
+                          committed += one.header.kind == checkpoint_kind::completed ? 1 : 0;
                         }});
   checkpoint_log log(store);
   int returned = 0;
@@ -90,7 +90,7 @@ TEST_CASE("what is recorded does not wait for another item's slow step") {
 TEST_CASE("what is recorded does not wait for the source's next item") {
   std::atomic<int> committed = 0;
   memory_backend store({.before_commit = {}, .committed = [&](const checkpoint& one) {
-                          committed += one.header->kind == checkpoint_kind::completed ? 1 : 0;
+                          committed += one.header.kind == checkpoint_kind::completed ? 1 : 0;
                         }});
   checkpoint_log log(store);
   int returned = 0;

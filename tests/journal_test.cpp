@@ -29,7 +29,7 @@ struct small_journal {
 
   small_journal() { journal::make(files, place, uuid); }
   [[nodiscard]] found_log find(lsn applied, bool to_write = false) {
-    return find_log(files, place, journal_salt(uuid), applied, to_write);
+    return find_log(files, place, journal_salt(uuid), applied, applied, to_write);
   }
   [[nodiscard]] std::unique_ptr<journal> open(lsn applied = 0) {
     return std::make_unique<journal>(files, place, uuid, ++epoch, find(applied, true), options);

@@ -35,8 +35,8 @@ TEST_CASE("an effect starts only after everything its item did before is committ
                           .committed =
                               [&](const checkpoint& one) {
                                 const std::scoped_lock lock(mutex);
-                                if (one.header->kind == checkpoint_kind::completed)
-                                  committed[one.header->item] = one.header->step + 1;
+                                if (one.header.kind == checkpoint_kind::completed)
+                                  committed[one.header.item] = one.header.step + 1;
                               }});
     checkpoint_log log(store);
     std::atomic<int> early = 0;
@@ -70,7 +70,7 @@ TEST_CASE("an item changes workers only when all its records are committed") {
                         .committed =
                             [&](const checkpoint& one) {
                               const std::scoped_lock lock(mutex);
-                              committed[one.header->item] = one.header->sequence;
+                              committed[one.header.item] = one.header.sequence;
                             }});
   checkpoint_log log(store);
   std::map<int, std::pair<std::thread::id, std::uint32_t>> last;  // who held the item last, and its records by then
@@ -120,7 +120,7 @@ TEST_CASE("a commit that fails ends the run with its cause, and nothing after it
                               },
                           .committed =
                               [&](const checkpoint& one) {
-                                if ((one.header->flags & checkpoint_flag::last) != 0) done.insert(one.header->item);
+                                if ((one.header.flags & checkpoint_flag::last) != 0) done.insert(one.header.item);
                               }});
     checkpoint_log log(store);
     std::atomic<int> second = 0;

@@ -2,6 +2,8 @@
 #include <pawl/inspect.hpp>
 #include <pawl/pawl.hpp>
 
+#include "lmdb/backend.hpp"
+#include "lmdb/catalogue.hpp"
 #include "state/open.hpp"
 #include "support/catch.hpp"
 #include "support/checkpoints.hpp"
@@ -206,6 +208,106 @@ TEST_CASE("values of every size come through the journal: in the row, in chunks,
   REQUIRE(view->find(1, text_key("large"), item, true));
   view->fetch(1, item, item.result, value);
   CHECK(text_of(value) == value_of(3'000'000));
+}
+
+namespace {
+
+// Folds in one group after the other, so that some items are always held back for the next batch.
+state_options eager(durability mode) {
+  state_options options = lazy(mode);
+  options.applying.batch_bytes = 150;
+  options.applying.backlog_bytes = 4096;
+  return options;
+}
+
+constexpr item_id items_of_the_stream = 400;
+constexpr item_id item_in_flight = 7;  // so many have begun and not ended
+
+// Each commit admits an item, takes another one through its first step, and a third one through its last.
+checkpoint_group part_of_stream(item_id now) {
+  checkpoint_group group;
+  group.admitted({.item = now, .sequence = 1, .text = text_key(std::to_string(now)), .flags = checkpoint_flag::input_is_key});
+  if (now >= 3) group.completed({.item = now - 3, .sequence = 2, .step = 0, .payload = payload_of(11, std::string(40, 'a'))});
+  if (now >= item_in_flight)
+    group.completed({.item = now - item_in_flight,
+                     .sequence = 3,
+                     .step = 1,
+                     .payload = payload_of(12, std::to_string(now)),
+                     .flags = checkpoint_flag::last});
+  return group;
+}
+
+void check_stream(backend& store) {
+  const auto view = store.read();
+  const workflow_counts counts = view->count(1);
+  const std::uint64_t done = items_of_the_stream - item_in_flight;
+  CHECK(counts.by_state == std::array<std::uint64_t, 5>{3, item_in_flight - 3, done, 0, 0});
+  stored_item item;
+  std::vector<std::byte> value;
+  for (item_id id = 0; id < items_of_the_stream; ++id) {
+    REQUIRE(view->find(1, text_key(std::to_string(id)), item, true));
+    REQUIRE(item.id == id);
+    REQUIRE(item.sequence == (id < done ? 3u : id < items_of_the_stream - 3 ? 2u : 1u));
+    if (id >= done) continue;
+    view->fetch(1, item, item.result, value);
+    REQUIRE(text_of(value) == std::to_string(id + item_in_flight));
+  }
+}
+
+journal_mark mark_of(const std::filesystem::path& state) {
+  const auto reader = open_lmdb_to_read(state, nullptr);
+  return read_mark(read_transaction(*reader->env()));
+}
+
+// The mark that a killed process leaves, which had folded in a part and held back some items.
+journal_mark leave_held_back(const std::filesystem::path& state, durability mode) {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    auto store = open_state(state, eager(mode));
+    store->open_workflow("w", two_steps(), {});
+    for (item_id now = 0; now < items_of_the_stream; ++now) commit(*store, part_of_stream(now));
+    for (int i = 0; i < 2000 && mark_of(state).durable <= mark_of(state).applied; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFSIGNALED(status));
+  return mark_of(state);
+}
+
+}  // namespace
+
+TEST_CASE("items that are held back for the next batch are in the journal as long as they are not in LMDB") {
+  for (const durability mode : {durability::power, durability::process}) {
+    const temp_dir dir;
+    const journal_mark mark = leave_held_back(dir / "s", mode);
+    REQUIRE(mark.durable > mark.applied);
+    check_stream(*open_state_reader(dir / "s"));
+    {
+      const auto store = open_state(dir / "s", eager(mode));
+      store->settle();
+      check_stream(*store);
+    }
+    check_stream(*open_state_reader(dir / "s"));
+  }
+}
+
+TEST_CASE("what LMDB knows to have been in the journal must be there, also behind what is applied") {
+  const temp_dir dir;
+  const journal_mark mark = leave_held_back(dir / "s", durability::power);
+  REQUIRE(mark.durable > mark.applied);
+  // All that the journal itself knows of its end is gone, and with it the frames behind what is applied.
+  std::filesystem::remove(dir / "s" / "journal" / "control");
+  { journal::complete(machine_files(), dir / "s" / "journal", open_state_reader(dir / "s")->uuid()); }
+  for (const auto& entry : std::filesystem::directory_iterator(dir / "s" / "journal")) {
+    if (entry.path().filename() == "control") continue;
+    const auto size = std::filesystem::file_size(entry.path());
+    std::filesystem::resize_file(entry.path(), journal_block_size);
+    std::filesystem::resize_file(entry.path(), size);
+  }
+  CHECK_THROWS_WITH(open_state(dir / "s", eager(durability::power)), Catch::Contains("is damaged") && Catch::Contains("journal"));
 }
 
 TEST_CASE("a key that comes again while its item is only in the journal is a duplicate, not a second item") {

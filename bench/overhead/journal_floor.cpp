@@ -23,8 +23,13 @@
 namespace bench {
 namespace {
 
+using pawl::core::checkpoint;
+using pawl::core::checkpoint_at;
 using pawl::core::checkpoint_header;
 using pawl::core::checkpoint_kind;
+using pawl::core::pack;
+using pawl::core::packed_size;
+using pawl::core::seal_record;
 
 constexpr std::size_t block = 4096;                            // groups begin at multiples of it
 constexpr std::size_t file_size_max = std::size_t{256} << 20;  // unless a few groups are larger
@@ -36,17 +41,19 @@ constexpr std::size_t value_prefix =
 constexpr std::size_t up_to(std::size_t multiple, std::size_t size) noexcept {
   return (size + multiple - 1) / multiple * multiple;
 }
-constexpr std::size_t admission_size = up_to(8, sizeof(checkpoint_header) + key_size);
-constexpr std::size_t step_size(std::size_t bytes) noexcept {
-  return up_to(8, sizeof(checkpoint_header) + value_prefix + bytes);
-}
 
-checkpoint_header header_of(std::uint64_t item, checkpoint_kind kind, std::size_t size) noexcept {
+checkpoint_header header_of(std::uint64_t item, checkpoint_kind kind, unsigned step) noexcept {
   checkpoint_header header{};
-  header.size = static_cast<std::uint32_t>(size);
   header.kind = kind;
   header.item = item;
+  header.step = static_cast<std::uint16_t>(step);
+  header.attempt = 1;
   return header;
+}
+const std::size_t admission_size =
+    up_to(8, packed_size(header_of(0, checkpoint_kind::admitted, 0), key_size) + key_size);
+std::size_t step_size(std::size_t bytes) noexcept {
+  return up_to(8, packed_size(header_of(0, checkpoint_kind::completed, 0), 0) + value_prefix + bytes);
 }
 
 // Records, one behind the other.
@@ -55,22 +62,21 @@ public:
   explicit group_buffer(std::size_t capacity) : bytes_(capacity) {}
 
   void add_admission(std::uint64_t item, std::uint64_t key) {
-    checkpoint_header header = header_of(item, checkpoint_kind::admitted, admission_size);
-    header.text_size = key_size;
-    std::byte* text = begin(header);
+    std::byte* const record = bytes_.data() + used_;
+    std::byte* text = pack(header_of(item, checkpoint_kind::admitted, 0), key_size, record);
     text[0] = std::byte{pawl::core::key_tag_number};
     std::memcpy(text + 1, &key, sizeof key);
+    end(record, text + key_size);
   }
   void add_step(std::uint64_t item, unsigned step, const std::string& result) {
-    checkpoint_header header = header_of(item, checkpoint_kind::completed, step_size(result.size()));
-    header.step = static_cast<std::uint16_t>(step);
-    header.payload_size = static_cast<std::uint32_t>(value_prefix + result.size());
-    std::byte* payload = begin(header);
+    std::byte* const record = bytes_.data() + used_;
+    std::byte* payload = pack(header_of(item, checkpoint_kind::completed, step), 0, record);
     constexpr std::uint64_t schema = 1;
     const auto size = static_cast<std::uint32_t>(result.size());
     std::memcpy(payload, &schema, sizeof schema);
     std::memcpy(payload + sizeof schema, &size, sizeof size);
     if (size != 0) std::memcpy(payload + value_prefix, result.data(), size);
+    end(record, payload + value_prefix + size);
     ++steps_;
   }
 
@@ -85,13 +91,8 @@ public:
   void clear() noexcept { used_ = steps_ = 0; }
 
 private:
-  // Writes the header, and zeros where padding may be; returns where the text or the payload begins.
-  std::byte* begin(const checkpoint_header& header) noexcept {
-    std::byte* record = bytes_.data() + used_;
-    used_ += header.size;
-    std::memset(bytes_.data() + used_ - 8, 0, 8);
-    std::memcpy(record, &header, sizeof header);
-    return record + sizeof header;
+  void end(std::byte* record, const std::byte* at) noexcept {
+    used_ += seal_record(record, static_cast<std::size_t>(at - record));
   }
 
   std::vector<std::byte> bytes_;
@@ -162,14 +163,13 @@ private:
         at = up_to(block, at + 1);
         continue;
       }
-      checkpoint_header header{};
-      std::memcpy(&header, bytes + at, sizeof header);
-      if (header.kind == checkpoint_kind::completed && header.step + 1u == work_.steps) {
-        const auto* result = reinterpret_cast<const char*>(bytes + at + sizeof header + value_prefix);
-        hash_ += hash_of(key_of(header.item, work_.keys), {result, header.payload_size - value_prefix});
+      const checkpoint one = checkpoint_at(bytes + at);
+      if (one.header.kind == checkpoint_kind::completed && one.header.step + 1u == work_.steps) {
+        const auto result = one.payload.subspan(value_prefix);
+        hash_ += hash_of(key_of(one.header.item, work_.keys), {reinterpret_cast<const char*>(result.data()), result.size()});
         ++items_;
       }
-      at += size;
+      at += one.header.size;
     }
     end_ = 0;
   }

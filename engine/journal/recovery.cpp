@@ -19,8 +19,9 @@ using segments = std::vector<std::shared_ptr<segment>>;
 
 class log_finder {
 public:
-  log_finder(file_system& files, const std::filesystem::path& directory, const journal_salt& salt, lsn applied)
-      : files_(files), directory_(directory), salt_(salt), applied_(applied), walker_(salt) {}
+  log_finder(file_system& files, const std::filesystem::path& directory, const journal_salt& salt, lsn applied,
+             lsn durable)
+      : files_(files), directory_(directory), salt_(salt), applied_(applied), known_durable_(durable), walker_(salt) {}
 
   found_log find(bool to_write) {
     const log_witness witness = read_control(files_, directory_, salt_);
@@ -41,7 +42,7 @@ private:
   void walk_anew(const log_witness& witness, bool to_write) {
     found_ = {};
     found_.end = applied_;
-    found_.durable = std::max(applied_, witness.durable);
+    found_.durable = std::max(known_durable_, witness.durable);
     log_.clear();
     others_.clear();
     begin_ = end_ = 0;
@@ -183,6 +184,7 @@ private:
   const std::filesystem::path& directory_;
   const journal_salt& salt_;
   const lsn applied_;
+  const lsn known_durable_;
   frame_walker walker_;
   found_log found_;
   segments log_;     // by number, each taking over where the one before ends
@@ -195,8 +197,8 @@ private:
 }  // namespace
 
 found_log find_log(file_system& files, const std::filesystem::path& directory, const journal_salt& salt, lsn applied,
-                   bool to_write) {
-  return log_finder(files, directory, salt, applied).find(to_write);
+                   lsn durable, bool to_write) {
+  return log_finder(files, directory, salt, applied, std::max(applied, durable)).find(to_write);
 }
 
 }  // namespace pawl::core

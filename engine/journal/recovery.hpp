@@ -37,8 +37,9 @@ struct found_log {
 
 // `to_write`: the segments are opened for writing, by the owner; what earlier openings left half made is removed and
 // the directory is synced. Otherwise nothing is changed, and the log may be growing meanwhile.
+// What is in front of `applied` is not asked for; up to `durable` all must be there, somebody knows for certain.
 // Throws pawl::error: damaged (the sentence says where and how much is missing), newer_format, io.
 [[nodiscard]] found_log find_log(file_system& files, const std::filesystem::path& directory, const journal_salt& salt,
-                                 lsn applied, bool to_write);
+                                 lsn applied, lsn durable, bool to_write);
 
 }  // namespace pawl::core

@@ -83,16 +83,32 @@ workflow_record lmdb_backend::open_workflow(std::string_view name, const chain_r
 }
 
 void lmdb_backend::commit(std::span<const std::span<const std::byte>> groups) {
-  guarded([&] { fold_all(groups, nullptr); });
+  guarded([&] {
+    batch_.gather(groups);
+    if (batch_.size() != 0) fold_batch(nullptr);
+  });
 }
 
-void lmdb_backend::fold(std::span<const std::span<const std::byte>> groups, const journal_mark& mark) {
-  guarded([&] { fold_all(groups, &mark); });
+std::uint64_t lmdb_backend::fold(std::span<const std::span<const std::byte>> groups, std::uint64_t begin,
+                                 std::uint64_t end, bool hold_back) {
+  return guarded([&] {
+    batch_.gather(groups);
+    const bool held = hold_back && batch_.set_unfinished_aside();
+    const journal_mark mark{held ? begin : end, end, false};
+    fold_batch(&mark);
+    return mark.applied;
+  });
 }
 
-void lmdb_backend::fold_all(std::span<const std::span<const std::byte>> groups, const journal_mark* mark) {
-  batch_.gather(groups);
-  if (batch_.size() == 0 && mark == nullptr) return;
+void lmdb_backend::mark_drained(std::uint64_t end) {
+  guarded([&] {
+    batch_.gather({});
+    const journal_mark mark{end, end, true};
+    fold_batch(&mark);
+  });
+}
+
+void lmdb_backend::fold_batch(const journal_mark* mark) {
   folding_totals totals;
   std::size_t place = 0;
   do place = folding_.fold_some(batch_, place, mark, totals);

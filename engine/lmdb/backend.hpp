@@ -23,9 +23,14 @@ public:
   workflow_record open_workflow(std::string_view name, const chain_revision& chain,
                                 std::span<const schema_record> schemas) override;
   void commit(std::span<const std::span<const std::byte>> groups) override;
-  // The same for groups that come out of a journal: the mark changes with the last of them. No group at all
-  // changes only the mark.
-  void fold(std::span<const std::span<const std::byte>> groups, const journal_mark& mark);
+  // The same for groups that come out of a journal, from position `begin` of it to `end`, in order; all on the disk there.
+  // `hold_back`: items that begin in these groups and do not end may wait for the next call, which gets the groups that
+  // follow; these groups must then stay in place until it is over. Returns up to where everything is in the rows now:
+  // that is recorded with it. No group at all folds what was held back, and records `end`.
+  std::uint64_t fold(std::span<const std::span<const std::byte>> groups, std::uint64_t begin, std::uint64_t end,
+                     bool hold_back);
+  // Records that there is nothing behind `end`.
+  void mark_drained(std::uint64_t end);
   [[nodiscard]] journal_mark mark() const;
   // The files of all values stored until now are on the disk when it returns. For whoever records them elsewhere first.
   void sync_large();
@@ -41,7 +46,7 @@ public:
 
 private:
   void check_usable() const;
-  void fold_all(std::span<const std::span<const std::byte>> groups, const journal_mark* mark);
+  void fold_batch(const journal_mark* mark);
   template <class Action>
   auto guarded(Action&& action);
 

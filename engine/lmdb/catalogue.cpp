@@ -188,14 +188,16 @@ journal_mark read_mark(const transaction& txn) {
   byte_reader in(*body);
   journal_mark mark;
   mark.applied = in.fixed<std::uint64_t>();
+  mark.durable = in.fixed<std::uint64_t>();
   mark.drained = in.fixed<std::uint8_t>() != 0;
-  if (in.failed() || in.remaining() != 0) throw_damaged(txn, "the record of what is applied of the journal");
+  if (in.failed() || in.remaining() != 0 || mark.durable < mark.applied)
+    throw_damaged(txn, "the record of what is applied of the journal");
   return mark;
 }
 
 void write_mark(write_transaction& txn, const journal_mark& mark) {
   record_bytes body;
-  body.fixed(mark.applied).fixed(std::uint8_t{mark.drained});
+  body.fixed(mark.applied).fixed(mark.durable).fixed(std::uint8_t{mark.drained});
   txn.put_record(record_key("journal").bytes(), body.bytes());
 }
 

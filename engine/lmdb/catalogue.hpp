@@ -33,7 +33,8 @@ struct opening_record {
 
 // How far the journal is folded in. Changes in the transaction that folds.
 struct journal_mark {
-  std::uint64_t applied = 0;  // lsn
+  std::uint64_t applied = 0;  // lsn: everything in front of it is in the rows, and some of what comes behind may be
+  std::uint64_t durable = 0;  // lsn: what the journal had on the disk for certain, at least `applied`
   bool drained = true;        // nothing lies behind it: the state was closed, or never had a journal
 };
 

@@ -18,6 +18,7 @@ constexpr std::size_t value_size_max_in_row = 1900;  // longer ones are not wort
 constexpr std::size_t value_size_worth_moving = 64;
 constexpr std::size_t page_size = 4096;
 constexpr std::uint64_t pages_of_trees = 64;  // inner pages and meta records, generously
+constexpr std::size_t checkpoints_ahead = 16; // records lie as they came, in memory larger than the caches
 constexpr std::uint64_t near_enough = 4;      // ids this close share a page
 
 bool listed(item_state state) noexcept { return state == item_state::failed || state == item_state::skipped; }
@@ -42,6 +43,7 @@ std::size_t folding::fold_some(const batch& checkpoints, std::size_t place, cons
   begin(txn);
   while (place < checkpoints.size() && pages_ < pages_max_) {
     const batch::run run = checkpoints.run_at(place);
+    for (std::size_t i = run.first; i < run.last; ++i) checkpoints.prefetch(i + checkpoints_ahead);
     fold_run(txn, checkpoints, run);
     place = run.last;
   }
@@ -117,7 +119,7 @@ bool folding::fold_checkpoints(const batch& checkpoints, const batch::run& run) 
     const checkpoint next = checkpoints.at(place);
     if (!fold(row_, next)) continue;
     changed = true;
-    if ((next.header->flags & checkpoint_flag::large) != 0) unused_.push_back(blob_of(next));
+    if ((next.header.flags & checkpoint_flag::large) != 0) unused_.push_back(blob_of(next));
   }
   for (const row_value& one : row_.values)
     if (one.place == value_place::file && unused_.size() != unused_before)

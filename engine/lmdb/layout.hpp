@@ -38,7 +38,7 @@
 //   "opened"                   u64 epoch, u8 mode (1: each group is a commit, 2: with a journal), u32 LMDB
 //                              version, u64 inode of the PID namespace, u64 when, us, u8 durability (0 power,
 //                              1 process; absent: power); rewritten by each opening for writing
-//   "journal"                  u64 lsn applied, u8 drained; absent: 0, 1. Changes with the rows it speaks of
+//   "journal"                  u64 lsn applied, u64 lsn durable, u8 drained; absent: 0, 0, 1. Changes with the rows it speaks of
 //   "w", u16 workflow          its name
 //   "r", u16 workflow, u16 revision
 //                              u64 input schema, u8 input_is_key, varint number of steps; for each:

@@ -47,7 +47,7 @@ void clear_trouble(row& now) noexcept {
 }
 
 void set_trouble(row& now, const checkpoint& next, std::uint64_t delay_ns) noexcept {
-  now.attempts = next.header->attempt;
+  now.attempts = next.header.attempt;
   now.delay_ns = delay_ns;
   now.error = next.text.substr(0, error_size_max);
 }
@@ -55,9 +55,9 @@ void set_trouble(row& now, const checkpoint& next, std::uint64_t delay_ns) noexc
 row_value value_of_payload(const checkpoint& from, std::uint16_t number) {
   row_value value;
   value.number = number;
-  if (has(*from.header, checkpoint_flag::large)) {
+  if (has(from.header, checkpoint_flag::large)) {
     large_object named;
-    if (from.payload.size() != sizeof named) throw_cannot_follow(*from.header, "names a file and is malformed");
+    if (from.payload.size() != sizeof named) throw_cannot_follow(from.header, "names a file and is malformed");
     std::memcpy(&named, from.payload.data(), sizeof named);
     value.place = value_place::file;
     value.schema_hash = named.schema_hash;
@@ -68,7 +68,7 @@ row_value value_of_payload(const checkpoint& from, std::uint16_t number) {
     return value;
   }
   if (from.payload.size() < sizeof value.schema_hash)
-    throw_cannot_follow(*from.header, "has a payload without a schema hash");
+    throw_cannot_follow(from.header, "has a payload without a schema hash");
   std::memcpy(&value.schema_hash, from.payload.data(), sizeof value.schema_hash);
   value.bytes = from.payload.subspan(sizeof value.schema_hash);
   value.size = value.bytes.size();
@@ -78,7 +78,7 @@ row_value value_of_payload(const checkpoint& from, std::uint16_t number) {
 void set_input(row& now, const checkpoint& next) {
   if (!next.payload.empty())
     now.set_value(value_of_payload(next, 0));
-  else if (has(*next.header, checkpoint_flag::input_is_key))
+  else if (has(next.header, checkpoint_flag::input_is_key))
     drop_value(now, 0);
   else
     return;
@@ -92,7 +92,7 @@ void fold_admitted(row& now, const checkpoint& next) {
 }
 
 void fold_completed(row& now, const checkpoint& next) {
-  const checkpoint_header& header = *next.header;
+  const checkpoint_header& header = next.header;
   const auto number = static_cast<std::uint16_t>(header.step + 1);
   if (!next.payload.empty()) {
     row_value fresh = value_of_payload(next, number);
@@ -115,20 +115,20 @@ void fold_skipped(row& now, const checkpoint& next) {
   now.state = item_state::skipped;
   now.sticky = false;
   set_trouble(now, next, 0);
-  set_time(now, *next.header);
+  set_time(now, next.header);
   drop_value(now, 0);
   drop_latest(now);
 }
 
 void fold_failed(row& now, const checkpoint& next) {
   now.state = item_state::failed;
-  now.sticky = has(*next.header, checkpoint_flag::sticky);
+  now.sticky = has(next.header, checkpoint_flag::sticky);
   set_trouble(now, next, 0);
-  set_time(now, *next.header);
+  set_time(now, next.header);
 }
 
 void fold_reset(row& now, const checkpoint& next) {
-  const checkpoint_header& header = *next.header;
+  const checkpoint_header& header = next.header;
   set_input(now, next);
   clear_trouble(now);
   now.state = header.step == 0 ? item_state::pending : item_state::in_progress;
@@ -146,7 +146,7 @@ void fold_reset(row& now, const checkpoint& next) {
 }  // namespace
 
 bool fold(row& now, const checkpoint& next) {
-  const checkpoint_header& header = *next.header;
+  const checkpoint_header& header = next.header;
   if (header.sequence <= now.sequence) return false;
   if ((now.sequence == 0) != (header.kind == checkpoint_kind::admitted))
     throw_cannot_follow(header, now.sequence == 0 ? "is of an item that was never admitted" : "admits it once more");

@@ -51,20 +51,8 @@ namespace pawl::core {
 
 inline constexpr std::size_t row_fixed_size = 32;
 inline constexpr std::uint8_t row_format = 1;
-inline constexpr unsigned item_bits = 48;
 inline constexpr std::size_t slack_multiple = 64;   // of the size of a row that is still rewritten step by step
 inline constexpr std::size_t slack_size_max = 960;  // longer rows have none
-
-using item_address = std::uint64_t;
-[[nodiscard]] constexpr item_address address_of(workflow_id workflow, item_id item) noexcept {
-  return item_address{workflow} << item_bits | item;
-}
-[[nodiscard]] constexpr workflow_id workflow_of_address(item_address address) noexcept {
-  return static_cast<workflow_id>(address >> item_bits);
-}
-[[nodiscard]] constexpr item_id item_of_address(item_address address) noexcept {
-  return address & ((item_address{1} << item_bits) - 1);
-}
 
 enum class value_place : std::uint8_t { in_row = 0, chunks = 1, file = 2 };
 

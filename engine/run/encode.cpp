@@ -25,7 +25,7 @@ void store_spilled(lane& into, backend& store) {
   std::uint64_t hash;
   std::memcpy(&hash, encoded.data(), sizeof hash);
   const large_object large = store.store_large(hash, encoded.subspan(sizeof hash));
-  into.header().flags |= checkpoint_flag::large;
+  into.mark_large();
   into.replace_payload(std::as_bytes(std::span{&large, 1}));
 }
 

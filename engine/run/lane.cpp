@@ -5,6 +5,7 @@
 #include <pawl/error.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <string>
 
@@ -43,23 +44,22 @@ lane::~lane() {
 
 void lane::begin(const checkpoint_header& header, std::string_view text) {
   record_at_ = tail_->published.load(std::memory_order_relaxed);
-  const std::size_t needed = sizeof(checkpoint_header) + text.size() + sizeof(std::uint64_t) + 8;
+  const std::size_t needed = packed_size(header, text.size()) + text.size() + sizeof(std::uint64_t) + 8;
   if (tail_->capacity - record_at_ < needed) {
     payload_at_ = record_at_;
     writer_.place(tail_->bytes + record_at_, nullptr);
     move_record_to_fresh_chunk(0);
   }
-  std::byte* at = tail_->bytes + record_at_;
-  std::memcpy(at, &header, sizeof header);
-  if (!text.empty()) std::memcpy(at + sizeof header, text.data(), text.size());
-  this->header().text_size = static_cast<std::uint32_t>(text.size());
-  payload_at_ = record_at_ + sizeof header + text.size();
+  std::byte* at = pack(header, text.size(), tail_->bytes + record_at_);
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
+  payload_at_ = static_cast<std::size_t>(at - tail_->bytes) + text.size();
   writer_.spilled = false;
   place_writer(payload_at_);
 }
 
-checkpoint_header& lane::header() noexcept {
-  return *reinterpret_cast<checkpoint_header*>(tail_->bytes + record_at_);
+void lane::mark_large() noexcept {
+  std::byte& flags = tail_->bytes[record_at_ + offsetof(packed_header, flags_and_more)];
+  flags |= std::byte{checkpoint_flag::large};
 }
 
 std::span<const std::byte> lane::payload_bytes() const noexcept {
@@ -78,13 +78,9 @@ void lane::replace_payload(std::span<const std::byte> bytes) {
 void lane::cancel() noexcept { writer_.spilled = false; }
 
 void lane::finish(active_item* waiting, bool fresh) {
-  checkpoint_header& open = header();
-  const auto payload_size = static_cast<std::size_t>(writer_.cursor() - (tail_->bytes + payload_at_));
-  const std::size_t used = payload_at_ + payload_size - record_at_;
-  const std::size_t size = padded(used);
-  std::memset(tail_->bytes + record_at_ + used, 0, size - used);
-  open.payload_size = static_cast<std::uint32_t>(payload_size);
-  open.size = static_cast<std::uint32_t>(size);
+  std::byte* const record = tail_->bytes + record_at_;
+  const std::uint32_t size = seal_record(record, static_cast<std::size_t>(writer_.cursor() - record));
+  for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(record + size + 256 + 64 * line, 1);
   written_ += size;
   if (waiting != nullptr) {
     waiters_[waiter_at_] = {written_ | (fresh ? 1u : 0u), waiting};

@@ -76,8 +76,8 @@ public:
   // Completes the record (sizes are filled in) and publishes it. `waiting`, if any, is handed back
   // by acknowledge once the record is durable; `fresh`: among those that waited for their admission.
   void finish(active_item* waiting, bool fresh = false);
-  // Flags may still change while the record is open (large).
-  [[nodiscard]] checkpoint_header& header() noexcept;
+  // The payload of the open record is a large_object.
+  void mark_large() noexcept;
   // Bytes written and not acknowledged yet.
   [[nodiscard]] std::uint64_t pending() const noexcept {
     return written_ - acknowledged_.load(std::memory_order_acquire);

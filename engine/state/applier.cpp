@@ -10,7 +10,8 @@ applier::applier(journal& from, lmdb_backend& into, lsn applied, const applier_o
       into_(into),
       options_(options),
       applied_(applied),
-      taken_bytes_(from.needs().bytes_written) {
+      taken_bytes_(from.needs().bytes_written),
+      read_(applied) {
   from_.on_starving([this] { wake(); });
   thread_ = std::thread([this] { work(); });
 }
@@ -58,7 +59,7 @@ void applier::settle(lsn position) {
 void applier::drain() {
   settle(~lsn{0});
   end();  // a last commit of the thread's would say that something is left
-  into_.fold({}, {applied(), true});
+  into_.mark_drained(applied());
 }
 
 void applier::work() noexcept {
@@ -66,7 +67,8 @@ void applier::work() noexcept {
     for (;;) switch (next_task()) {
         case task::end: return;
         case task::prepare: from_.prepare_segment(); break;
-        case task::fold: fold_some(); break;
+        case task::fold: fold_some(false); break;
+        case task::fold_ended: fold_some(true); break;
       }
   } catch (...) {
     give_up();
@@ -84,7 +86,8 @@ applier::task applier::next_task() {
     const bool idle = std::exchange(seen_, recorded) == recorded;
     const bool behind = recorded != applied();
     const bool much = needs.bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= options_.backlog_bytes;
-    if (wanted_ > applied() || needs.room || (behind && (idle || much))) return task::fold;
+    if (wanted_ > applied() || needs.room || (behind && idle)) return task::fold;
+    if (behind && much) return task::fold_ended;
     sleep(lock, recorded);
   }
 }
@@ -100,17 +103,20 @@ void applier::sleep(std::unique_lock<std::mutex>& lock, lsn seen) {
   asleep_.store(false, std::memory_order_relaxed);
 }
 
-void applier::fold_some() {
+void applier::fold_some(bool hold_back) {
   // LMDB must never be ahead of what is on the disk of the journal.
   if (from_.options().durability == durability::process) from_.flush();
   taken_bytes_.store(from_.needs().bytes_written, std::memory_order_relaxed);
   const lsn before = applied();
-  const bool any = from_.read(batch_, options_.batch_bytes);
-  const lsn after = any ? batch_.end : before;
+  const lsn begin = read_;
+  log_batch& now = batches_[batch_turn_];
+  batch_turn_ = (batch_turn_ + 1) % batches_.size();
+  const bool any = from_.read(now, options_.batch_bytes);
+  if (any) read_ = now.end;
   // Where there is nothing to fold and no room either, one more commit past it sets the oldest segments free.
-  into_.fold(any ? std::span<const std::span<const std::byte>>(batch_.groups)
-                 : std::span<const std::span<const std::byte>>{},
-             {after, false});
+  const lsn after = into_.fold(any ? std::span<const std::span<const std::byte>>(now.groups)
+                                   : std::span<const std::span<const std::byte>>{},
+                               begin, read_, hold_back && now.bytes >= options_.batch_bytes);
   from_.release(before);
   const std::scoped_lock lock(mutex_);
   applied_.store(after, std::memory_order_release);

@@ -3,12 +3,13 @@
 // One thread. It takes what gathered in the journal when there is much of it, when
 // room gets scarce, when somebody waits for it, or when nothing more comes. Large
 // batches, because then most items begin and end within one, and what they had in
-// between never touches LMDB. Between batches it makes segments ahead of need.
+// between never touches LMDB; those that do not are held back for the next one, once. Between batches it makes segments ahead of need.
 #pragma once
 
 #include "journal/journal.hpp"
 #include "lmdb/backend.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -20,8 +21,8 @@
 namespace pawl::core {
 
 struct applier_options {
-  std::uint64_t batch_bytes = std::uint64_t{48} << 20;    // of records that are folded at the same time
-  std::uint64_t backlog_bytes = std::uint64_t{48} << 20;  // of journal: that much is worth a batch
+  std::uint64_t batch_bytes = std::uint64_t{24} << 20;    // of records that are folded at the same time
+  std::uint64_t backlog_bytes = std::uint64_t{24} << 20;  // of journal: that much is worth a batch
   std::chrono::milliseconds idle{100};                    // where nothing came for so long, all is folded in
 };
 
@@ -43,12 +44,12 @@ public:
   [[nodiscard]] lsn applied() const noexcept { return applied_.load(std::memory_order_acquire); }
 
 private:
-  enum class task : std::uint8_t { end, prepare, fold };
+  enum class task : std::uint8_t { end, prepare, fold, fold_ended };
 
   void work() noexcept;
   [[nodiscard]] task next_task();
   void sleep(std::unique_lock<std::mutex>& lock, lsn seen);
-  void fold_some();
+  void fold_some(bool hold_back);
   void give_up() noexcept;
   void wake() noexcept;
   void end() noexcept;
@@ -69,7 +70,9 @@ private:
   std::atomic<bool> failed_{false};
 
   // The thread's.
-  log_batch batch_;
+  std::array<log_batch, 2> batches_;  // in turn: items of one may be held back while the other is folded
+  std::size_t batch_turn_ = 0;
+  lsn read_;               // up to here the journal was read
   lsn seen_ = ~lsn{0};     // what was recorded when it last looked
   std::thread thread_;     // last: starts when the rest stands
 };

@@ -102,8 +102,8 @@ std::unique_ptr<backend> open_state(const std::filesystem::path& state, const st
   auto below = open_lmdb_to_write(state, below_options);
 
   const auto directory = journal_of(below->env()->state());
-  const lsn applied = below->mark().applied;
-  found_log found = find_log(*options.files, directory, journal_salt(below->uuid()), applied, true);
+  const journal_mark mark = below->mark();
+  found_log found = find_log(*options.files, directory, journal_salt(below->uuid()), mark.applied, mark.durable, true);
   if (!found.remark.empty() && options.warnings != nullptr) options.warnings->push_back(found.remark);
   journal_options log_options;
   log_options.durability = options.durability;
@@ -112,7 +112,7 @@ std::unique_ptr<backend> open_state(const std::filesystem::path& state, const st
   if (!can_map(directory)) log_options.mapped_append_max = 0;
   auto log = std::make_unique<journal>(*options.files, directory, below->uuid(), below->epoch(), std::move(found),
                                        log_options);
-  return std::make_unique<journaled_backend>(std::move(below), std::move(log), applied, options.applying,
+  return std::make_unique<journaled_backend>(std::move(below), std::move(log), mark.applied, options.applying,
                                              options.flush_interval);
 }
 

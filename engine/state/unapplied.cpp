@@ -49,7 +49,7 @@ void unapplied::read(lmdb_snapshot& base) {
     const journal_mark mark = base.mark();
     if (mark.drained) return clear();
     try {
-      if (read_once(base, mark.applied)) return;
+      if (read_once(base, mark)) return;
     } catch (const error& failure) {
       // The owner may have written while this read; then it is something else the next time.
       if (tries == tries_max || (failure.code() != errc::damaged && failure.code() != errc::io)) throw;
@@ -63,15 +63,15 @@ void unapplied::read(lmdb_snapshot& base) {
 }
 
 // False where the owner wrote over something that was read.
-bool unapplied::read_once(lmdb_snapshot& base, lsn applied) {
-  const std::pair<lsn, lsn> now{applied, read_control(files_, directory_, salt_).written};
+bool unapplied::read_once(lmdb_snapshot& base, const journal_mark& mark) {
+  const std::pair<lsn, lsn> now{mark.applied, read_control(files_, directory_, salt_).written};
   if (now == known_ && now.second != 0) return true;
   clear();
   if (!has_control(files_, directory_))
     throw error(errc::damaged, "journal: what must lie in " + directory_.string() +
                                    " is gone, and with it what LMDB did not have yet; put it back or restore a backup of "
                                    "the whole state");
-  const found_log found = find_log(files_, directory_, salt_, applied, false);
+  const found_log found = find_log(files_, directory_, salt_, mark.applied, mark.durable, false);
   remark_ = found.remark;
   for (const log_part& part : found.parts) {
     frame_walker walker(salt_);

@@ -50,7 +50,7 @@ public:
 
 private:
   void clear();
-  [[nodiscard]] bool read_once(lmdb_snapshot& base, lsn applied);
+  [[nodiscard]] bool read_once(lmdb_snapshot& base, const journal_mark& mark);
   void fold_in(lmdb_snapshot& base, std::span<const std::span<const std::byte>> groups);
   void fold_run(lmdb_snapshot& base, const batch::run& run);
 

@@ -8,25 +8,21 @@
 namespace pawl::core {
 namespace {
 
-bool well_formed(const std::byte* at, std::size_t left) noexcept {
-  if (left < sizeof(checkpoint_header)) return false;
-  const checkpoint_header& header = *checkpoint_at(at).header;
-  const std::uint64_t used = sizeof header + std::uint64_t{header.text_size} + header.payload_size;
-  return header.size % 8 == 0 && used <= header.size && header.size <= left && header.item >> item_bits == 0;
-}
+constexpr std::uint32_t index_mask = (std::uint32_t{1} << 30) - 1;  // what an entry can number
 
 }  // namespace
 
 void batch::gather_group(std::span<const std::byte> group) {
   for (std::size_t at = 0; at < group.size();) {
     const std::byte* record = group.data() + at;
-    if (!well_formed(record, group.size() - at) || records_.size() == std::numeric_limits<std::uint32_t>::max())
+    const auto place = place_of_record(record, group.size() - at);
+    if (!place || records_.size() == index_mask)
       throw error(errc::bad_argument, "store: a group of checkpoints is malformed; nothing of its batch was recorded");
-    const checkpoint_header& header = *checkpoint_at(record).header;
-    order_.push_back(
-        {address_of(header.workflow, header.item), header.sequence, static_cast<std::uint32_t>(records_.size())});
+    entry one{place->address, place->sequence, 0, place->admits, place->ends};
+    one.index = records_.size() & index_mask;
+    order_.push_back(one);
     records_.push_back(record);
-    at += header.size;
+    at += place->size;
   }
   bytes_ += group.size();
 }
@@ -35,10 +31,49 @@ void batch::gather(std::span<const std::span<const std::byte>> groups) {
   records_.clear();
   order_.clear();
   bytes_ = 0;
+  take_back();
   for (const auto group : groups) gather_group(group);
   if (std::is_sorted(order_.begin(), order_.end())) return;
   if (sort_by_counting() && std::is_sorted(order_.begin(), order_.end())) return;
   std::sort(order_.begin(), order_.end());
+}
+
+void batch::take_back() {
+  order_.swap(aside_);
+  records_.swap(records_aside_);
+  taken_back_ = records_.size();
+}
+
+bool batch::is_new(const run& one) const noexcept {
+  const entry& first = order_[one.first];
+  return first.admits != 0 && first.index >= taken_back_;
+}
+
+bool batch::set_unfinished_aside() {
+  std::size_t place = 0;
+  run one;
+  for (; place < order_.size(); place = one.last) {
+    one = run_at(place);
+    if (is_new(one) && order_[one.last - 1].ends == 0) break;
+  }
+  std::size_t stays = place;
+  for (; place < order_.size(); place = one.last) {
+    one = run_at(place);
+    const bool goes = is_new(one);
+    for (std::size_t i = one.first; i < one.last; ++i) {
+      entry moved = order_[i];
+      if (goes) {
+        const std::byte* const record = records_[moved.index];
+        moved.index = records_aside_.size() & index_mask;
+        records_aside_.push_back(record);
+        aside_.push_back(moved);
+      } else {
+        order_[stays++] = moved;
+      }
+    }
+  }
+  order_.resize(stays);
+  return !aside_.empty();
 }
 
 // Ids are dense, and the records of an item mostly come in their sequence: putting each where its address belongs sorts

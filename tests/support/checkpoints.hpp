@@ -4,6 +4,8 @@
 #include "record/checkpoint.hpp"
 #include "record/key.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -47,10 +49,6 @@ class checkpoint_group {
 public:
   checkpoint_group& add(core::checkpoint_kind kind, const said& what) {
     core::checkpoint_header header{};
-    const std::size_t used = sizeof header + what.text.size() + what.payload.size();
-    header.size = static_cast<std::uint32_t>((used + 7) / 8 * 8);
-    header.text_size = static_cast<std::uint32_t>(what.text.size());
-    header.payload_size = static_cast<std::uint32_t>(what.payload.size());
     header.kind = kind;
     header.flags = what.flags;
     header.workflow = what.workflow;
@@ -60,14 +58,16 @@ public:
     header.generation = what.generation;
     header.sequence = what.sequence;
     header.item = what.item;
-    header.at_us = 1'700'000'000'000'000u + what.sequence * 1000u;
+    header.at_us = 1'700'000'000'000'000u + what.sequence * std::uint64_t{1000};
     header.detail = what.detail;
+    const std::size_t used = core::packed_size(header, what.text.size()) + what.text.size() + what.payload.size();
     const std::size_t at = words_.size();
-    words_.resize(at + header.size / 8);
-    char* into = reinterpret_cast<char*>(words_.data() + at);
-    std::memcpy(into, &header, sizeof header);
-    std::memcpy(into + sizeof header, what.text.data(), what.text.size());
-    std::memcpy(into + sizeof header + what.text.size(), what.payload.data(), what.payload.size());
+    words_.resize(at + (used + 7) / 8);
+    auto* const record = reinterpret_cast<std::byte*>(words_.data() + at);
+    std::byte* into = core::pack(header, what.text.size(), record);
+    into = std::copy_n(reinterpret_cast<const std::byte*>(what.text.data()), what.text.size(), into);
+    std::copy_n(reinterpret_cast<const std::byte*>(what.payload.data()), what.payload.size(), into);
+    core::seal_record(record, used);
     return *this;
   }
   checkpoint_group& admitted(const said& what) { return add(core::checkpoint_kind::admitted, what); }

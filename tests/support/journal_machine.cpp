@@ -45,7 +45,7 @@ std::optional<std::string> journal_machine::recover(std::unique_ptr<journal>& in
   const journal_salt salt(uuid_);
   found_log found;
   try {
-    found = find_log(*files_, directory_, salt, applied, true);
+    found = find_log(*files_, directory_, salt, applied, applied, true);
   } catch (const error& failure) {
     return std::string("a log that nobody damaged is called damaged: ") + failure.what();
   }

@@ -237,7 +237,7 @@ void memory_backend::commit(std::span<const std::span<const std::byte>> groups) 
     for (std::size_t at = 0; at < group.size();) {
       const checkpoint one = checkpoint_at(group.data() + at);
       hooks_.committed(one);
-      at += one.header->size;
+      at += one.header.size;
     }
 }
 
