@@ -154,6 +154,69 @@ TEST_CASE("appending gives up when nobody applies any more") {
   CHECK(met == errc::disk_full);
 }
 
+// While a segment is being made: at its creation, in the middle of its bytes, at its flush.
+TEST_CASE("a disk that is full when the journal wants to grow makes appending wait for what is applied") {
+  for (const auto full : {memory_files::operation::create, memory_files::operation::write, memory_files::operation::sync}) {
+    CAPTURE(static_cast<int>(full));
+    small_journal small;
+    auto log = small.open();
+    append(*log, 'a');  // the first segment is there, made under the name new-1
+    std::atomic<int> refused{0};
+    small.files.before = [&](memory_files::operation what, const std::filesystem::path& path) {
+      if (what != full || path.filename() == "new-1" || path.filename().string().rfind("new-", 0) != 0) return;
+      ++refused;
+      throw_file_error(ENOSPC, "write", path);
+    };
+    // One segment of 32 KiB: it goes round as what lies in it is released.
+    std::atomic<bool> through{false};
+    std::thread writer([&] {
+      for (int i = 0; i < 12; ++i) append(*log, static_cast<std::uint8_t>('b' + i), 8'000);
+      through = true;
+    });
+    std::string letters;
+    lsn before = 0;
+    log_batch batch;
+    while (!through) {
+      if (!log->needs().room) {
+        std::this_thread::yield();
+        continue;
+      }
+      const bool any = log->read(batch, 1 << 20);
+      for (const auto group : batch.groups) letters += static_cast<char>(group[0]);
+      log->release(before);
+      if (any) before = batch.end;
+      else log->release(before);
+    }
+    writer.join();
+    CHECK(refused > 0);
+    while (log->read(batch, 1 << 20))
+      for (const auto group : batch.groups) letters += static_cast<char>(group[0]);
+    CHECK(letters == "abcdefghijklm");
+
+    // Nobody makes room: it is told, and nothing that was acknowledged is lost.
+    log->give_up_room(std::make_exception_ptr(error(errc::disk_full, "LMDB has no room")));
+    const lsn released = before;
+    errc met{};
+    std::string acknowledged;
+    for (int i = 0; i < 12 && met == errc{}; ++i) {
+      try {
+        append(*log, static_cast<std::uint8_t>('A' + i), 8'000);
+        acknowledged += static_cast<char>('A' + i);
+      } catch (const error& failure) {
+        met = failure.code();
+      }
+    }
+    CHECK(met == errc::disk_full);
+    log.reset();
+    small.files.before = nullptr;
+    const auto again = small.open(released);
+    std::string found;
+    while (again->read(batch, 1 << 20))
+      for (const auto group : batch.groups) found += static_cast<char>(group[0]);
+    CHECK_THAT(found, Catch::EndsWith(acknowledged));
+  }
+}
+
 TEST_CASE("a flush that fails ends the journal: nothing is taken any more, and what was acknowledged is found") {
   small_journal small;
   auto log = small.open();
