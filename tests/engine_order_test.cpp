@@ -55,7 +55,7 @@ pawl::engine_options with_window(std::size_t items) {
 }  // namespace
 
 TEST_CASE("done, failed, new and doubled items that come in any order are each found to be what they are") {
-  const std::size_t window = GENERATE(1, 2, 63, 64, 200, 8192);
+  const std::size_t window = GENERATE(as<std::size_t>(), 1, 2, 63, 64, 200, 8192);
   const temp_dir dir;
   trial first;
   first.fails = every_fifth;
@@ -75,9 +75,7 @@ TEST_CASE("done, failed, new and doubled items that come in any order are each f
   trial second;
   pawl::engine engine(dir / "state", with_window(window));
   const auto workflow = second.workflow();
-  pawl::run_options options;
-  options.retry_failed = true;
-  const pawl::report report = engine.run(workflow, again, options);
+  const pawl::report report = engine.run(workflow, again);
   CHECK(report.items == count + 500);
   CHECK(report.done == count + 500);
   CHECK(report.duplicates == 600);

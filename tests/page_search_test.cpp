@@ -73,7 +73,7 @@ struct searched {
 
 TEST_CASE("of many keys in any order each has the value that was put, however many are asked for at once") {
   std::mt19937 random(7);
-  const std::size_t count = GENERATE(1, 2, 3, 50, 20'000);  // from one page to three levels of them
+  const std::size_t count = GENERATE(as<std::size_t>(), 1, 2, 3, 50, 20000);  // from one page to three levels of them
   searched here;
   here.fill(count, random);
   const auto keys = here.keys(random);

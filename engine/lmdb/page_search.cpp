@@ -28,6 +28,8 @@ constexpr std::size_t depth_at = 6;
 constexpr std::size_t root_at = 40;
 constexpr unsigned depth_max = 16;
 
+constexpr std::string_view format_record = "format";  // of `meta`: there in every state
+
 template <class T>
 T load(const std::byte* at) noexcept {
   T value;
@@ -70,12 +72,28 @@ void prefetch_lines(const std::byte* from, std::size_t bytes) noexcept {
   for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + at);
 }
 
+// LMDB does not tell where its map begins, but pages know their numbers. Null where this one's cannot be.
+const std::byte* map_before(const std::byte* inside, std::size_t page_size, std::uint64_t pages) noexcept {
+  const std::byte* page = inside - reinterpret_cast<std::uintptr_t>(inside) % page_size;
+  const auto number = load<std::uint64_t>(page);
+  return number < pages ? page - number * page_size : nullptr;
+}
+
+bool is_known_library() noexcept {
+  int major = 0;
+  int minor = 0;
+  ::mdb_version(&major, &minor, nullptr);
+  return major == 0 && minor == 9;
+}
+
 constexpr std::size_t table_bytes_ahead = 256;  // of a leaf with some hundred entries
 constexpr std::size_t value_bytes_ahead = 192;
 
 }  // namespace
 
 bool page_search::find_tree(const read_transaction& txn, std::string_view name, tree& into) {
+  static const bool known_library = is_known_library();
+  if (!known_library) return false;
   const environment& env = txn.env();
   const auto record = txn.get(env.in().main, std::as_bytes(std::span{name}));
   if (!record || record->size() != tree_record_size || load<std::uint16_t>(record->data() + tree_flags_at) != 0)
@@ -86,11 +104,11 @@ bool page_search::find_tree(const read_transaction& txn, std::string_view name, 
   MDB_envinfo info{};
   env.check(::mdb_env_info(env.handle(), &info), "ask for its size");
   into.pages = std::uint64_t{info.me_last_pgno} + 1;
-  // LMDB does not tell where its map begins; the page in which the record lies knows its number.
-  const std::byte* page = record->data() - reinterpret_cast<std::uintptr_t>(record->data()) % into.page_size;
-  const auto number = load<std::uint64_t>(page);
-  if (number >= into.pages || into.root >= into.pages || into.depth == 0 || into.depth > depth_max) return false;
-  into.map = page - number * into.page_size;
+  if (into.root >= into.pages || into.depth == 0 || into.depth > depth_max) return false;
+  // Where the map begins is asked of pages of two trees, for one of them may be damaged.
+  into.map = map_before(record->data(), into.page_size, into.pages);
+  const auto other = txn.get(env.in().meta, std::as_bytes(std::span{format_record}));
+  if (!other || into.map == nullptr || map_before(other->data(), into.page_size, into.pages) != into.map) return false;
   return true;
 }
 
