@@ -9,6 +9,7 @@
 
 #include <pawl/error.hpp>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -437,4 +438,50 @@ TEMPLATE_TEST_CASE("random histories end as a model says", "", lmdb_store, memor
   CHECK(at == items.size());
   CHECK(view->count(one.workflow.id).by_state == by_state);
   CHECK(view->count(one.workflow.id).completed == completed);
+}
+
+TEMPLATE_TEST_CASE("what is expected changes nothing in what is found", "", lmdb_store, memory_store) {
+  opened<TestType> one;
+  std::mt19937 random(11);
+  constexpr std::uint64_t count = 600;
+  const auto key_of = [](std::uint64_t item) {
+    const std::string number = std::to_string(item * 7919 % 1000);
+    return text_key(item % 50 == 3 ? std::string(600, 'l') + number : "key " + number);  // some go by a hash
+  };
+  checkpoint_group group;
+  for (std::uint64_t item = 0; item < count; ++item) one.add(group, item, key_of(item), static_cast<int>(item % 4));
+  one.commit(group);
+  std::vector<std::uint64_t> order;
+  for (std::uint64_t item = 0; item < count + 100; ++item) order.push_back(item);  // the last ones are not there
+  const bool shuffled = GENERATE(true, false);
+  if (shuffled) std::shuffle(order.begin(), order.end(), random);
+  for (int i = 0; i < 50; ++i) order.insert(order.begin() + static_cast<int>(random() % order.size()), order[random() % 100]);
+
+  const auto view = one.store.read();
+  stored_item item;
+  const auto check = [&](std::uint64_t id) {
+    INFO("item " << id);
+    REQUIRE(view->find(one.workflow.id, key_of(id), item, id % 3 == 0) == (id < count));
+    if (id >= count) return;
+    REQUIRE(item.id == id);
+    REQUIRE(item.key == key_of(id));
+    REQUIRE(item.reached == id % 4);
+  };
+  constexpr std::size_t most = 64;
+  for (std::size_t at = 0; at < order.size(); at += most) {
+    const auto asked = std::span(order).subspan(at, std::min(most, order.size() - at));
+    std::vector<std::string> keys;
+    for (const std::uint64_t id : asked) keys.push_back(key_of(id));
+    if (at / most % 3 != 0) view->refresh();
+    view->expect(one.workflow.id, std::vector<std::string_view>(keys.begin(), keys.end()));
+    keys.clear();  // it keeps none of them
+    if (at / most % 4 == 3) view->refresh();
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      if (at / most % 5 == 4 && i % 7 == 2) continue;  // one that was expected is not asked for
+      check(asked[i]);
+      if (i % 11 == 5) check(order[random() % order.size()]);  // and one is that was not
+      if (i % 13 == 5) check(asked[i]);
+    }
+    CHECK_FALSE(view->find(static_cast<workflow_id>(one.workflow.id + 1), key_of(asked[0]), item, false));
+  }
 }

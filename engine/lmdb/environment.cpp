@@ -168,8 +168,9 @@ void environment::open_sub_databases(access_mode mode) {
     const char* name;
     MDB_dbi* handle;
   };
-  for (const named& one : {named{"meta", &in_.meta}, named{"items", &in_.items}, named{"index", &in_.index},
-                           named{"states", &in_.states}, named{"chunks", &in_.chunks}, named{"files", &in_.files}}) {
+  for (const named& one : {named{nullptr, &in_.main}, named{"meta", &in_.meta}, named{"items", &in_.items},
+                           named{"index", &in_.index}, named{"states", &in_.states}, named{"chunks", &in_.chunks},
+                           named{"files", &in_.files}}) {
     const int status = ::mdb_dbi_open(txn, one.name, flags, one.handle);
     if (status == 0) continue;
     ::mdb_txn_abort(txn);

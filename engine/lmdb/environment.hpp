@@ -24,6 +24,7 @@ namespace pawl::core {
 static_assert(sizeof(void*) == 8, "pawl maps its state whole: it needs 64-bit addresses");
 
 struct sub_databases {
+  MDB_dbi main = 0;  // LMDB's own, in which it keeps where the others begin
   MDB_dbi meta = 0;
   MDB_dbi items = 0;
   MDB_dbi index = 0;

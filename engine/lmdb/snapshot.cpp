@@ -34,6 +34,8 @@ void lmdb_snapshot::refresh() {
   index_.renew();
   place_ = place::nowhere;
   knows_greatest_ = false;
+  expected_.clear();
+  expected_next_ = 0;
 }
 
 log_position lmdb_snapshot::seen() {
@@ -46,9 +48,73 @@ void lmdb_snapshot::show(item_address address, std::span<const std::byte> bytes,
   show_row(row_, item_of_address(address), into);
 }
 
+// Where keys come in the order of ids, the next row is nearly always the one. Else those that will be asked for are
+// searched together, which takes a fraction of the time of a search for each.
+void lmdb_snapshot::expect(workflow_id workflow, std::span<const std::string_view> keys) {
+  env_->check_process();
+  expected_.clear();
+  expected_next_ = 0;
+  const bool scattered = std::exchange(strayed_, 0) * 2 > std::exchange(looked_, 0);
+  if (!scattered) return;
+  expected_names_.clear();
+  lmdb_key name;
+  for (const std::string_view key : keys) {
+    // One that is longer is looked for when its turn comes.
+    if (!make_index_key(env_->uuid(), workflow, key, name)) continue;
+    expected_.push_back({expected_names_.size(), name.bytes().size(), 0, {}});
+    expected_names_.insert(expected_names_.end(), name.bytes().begin(), name.bytes().end());
+  }
+  look_for_expected(workflow);
+}
+
+void lmdb_snapshot::look_for_expected(workflow_id workflow) {
+  searched_.clear();
+  for (const expected_key& one : expected_) searched_.push_back({std::span(expected_names_).subspan(one.begin, one.size), {}});
+  search_.find(txn_, "index", searched_);
+  searched_rows_.resize(expected_.size());
+  for (std::size_t i = 0; i < expected_.size(); ++i) {
+    // The id is not checked: a row is what it leads to, and that is.
+    const auto entry = searched_[i].value;
+    item_id id = 0;
+    searched_[i].key = {};
+    if (entry.size() != sizeof(std::uint32_t) + sizeof id) continue;
+    std::memcpy(&id, entry.data() + sizeof(std::uint32_t), sizeof id);
+    if (id >> item_bits != 0) continue;
+    expected_[i].address = address_of(workflow, id);
+    searched_rows_[i] = item_key(expected_[i].address);
+    searched_[i].key = searched_rows_[i];
+  }
+  search_.find(txn_, "items", searched_);
+  for (std::size_t i = 0; i < expected_.size(); ++i) expected_[i].row = searched_[i].value;
+}
+
+// The key that is expected next, if it is this one.
+const lmdb_snapshot::expected_key* lmdb_snapshot::take_expected(workflow_id workflow, std::string_view key) {
+  if (expected_next_ == expected_.size()) return nullptr;
+  const expected_key& one = expected_[expected_next_];
+  const auto name = std::span(expected_names_).subspan(one.begin, one.size);
+  if (read_big_endian(name.first(sizeof workflow)) != workflow) return nullptr;
+  if (!std::ranges::equal(name.subspan(sizeof workflow), std::as_bytes(std::span{key}))) return nullptr;
+  ++expected_next_;
+  return &one;
+}
+
+// A row that is whole and has this key is the item's, however it was found.
+bool lmdb_snapshot::show_expected(const expected_key& one, std::string_view key, stored_item& into, bool whole) {
+  if (one.row.empty() || peek_row_key(one.row) != key) return false;
+  if (item_of_address(one.address) != next_) ++strayed_;
+  show(one.address, one.row, into, whole);
+  place_ = place::nowhere;
+  next_ = item_of_address(one.address) + 1;
+  return true;
+}
+
 bool lmdb_snapshot::find(workflow_id workflow, std::string_view key, stored_item& into, bool whole) {
   env_->check_process();
-  return show_next_if(workflow, key, into, whole) || find_by_index(workflow, key, into, whole);
+  ++looked_;
+  const expected_key* one = take_expected(workflow, key);
+  if (one != nullptr ? show_expected(*one, key, into, whole) : show_next_if(workflow, key, into, whole)) return true;
+  return find_by_index(workflow, key, into, whole);
 }
 
 // Steps to the row that comes next in the order of ids; false behind the workflow's last.
@@ -120,6 +186,7 @@ bool lmdb_snapshot::find_by_index(workflow_id workflow, std::string_view key, st
   lmdb_key name;
   const bool exact = make_index_key(env_->uuid(), workflow, key, name);
   if (is_behind_all(name.bytes())) return false;
+  ++strayed_;
   for (auto ids = ids_in_index(name.bytes()); !ids.empty(); ids = ids.subspan(sizeof(item_id))) {
     item_id id = 0;
     std::memcpy(&id, ids.data(), sizeof id);

@@ -6,10 +6,13 @@
 
 #include "lmdb/blobs.hpp"
 #include "lmdb/catalogue.hpp"
+#include "lmdb/page_search.hpp"
 #include "lmdb/transaction.hpp"
 #include "store/backend.hpp"
 
+#include <array>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +25,7 @@ public:
   void refresh() override;
   void release() override { txn_.reset(); }
   log_position seen() override;
+  void expect(workflow_id workflow, std::span<const std::string_view> keys) override;
   bool find(workflow_id workflow, std::string_view key, stored_item& into, bool whole) override;
   bool load(workflow_id workflow, item_id item, stored_item& into) override;
   void scan(workflow_id workflow, item_id from, const item_state* state,
@@ -43,6 +47,17 @@ private:
   // Where the cursor on `items` stands, for finding keys that are asked for in the order of ids.
   enum class place : std::uint8_t { nowhere, at_next, before_next, at_end };
 
+  // A key that will be asked for, and where its row seems to lie.
+  struct expected_key {
+    std::size_t begin = 0;  // in expected_names_: of the index's key, behind which the typed key begins
+    std::size_t size = 0;
+    item_address address = 0;
+    std::span<const std::byte> row;  // empty: LMDB is to say whether there is one
+  };
+
+  void look_for_expected(workflow_id workflow);
+  [[nodiscard]] const expected_key* take_expected(workflow_id workflow, std::string_view key);
+  bool show_expected(const expected_key& one, std::string_view key, stored_item& into, bool whole);
   bool show_next_if(workflow_id workflow, std::string_view key, stored_item& into, bool whole);
   bool move_to_next(workflow_id workflow, std::span<const std::byte>& name, std::span<const std::byte>& entry);
   bool find_by_index(workflow_id workflow, std::string_view key, stored_item& into, bool whole);
@@ -66,6 +81,15 @@ private:
   place place_ = place::nowhere;
   workflow_id place_workflow_ = 0;
   item_id next_ = 0;  // no key of an earlier item is tried
+  // Of the look-ups since the last expect(): how many there were, and how many were not for the next row.
+  std::size_t looked_ = 0;
+  std::size_t strayed_ = 0;
+  page_search search_;
+  std::vector<std::byte> expected_names_;
+  std::vector<expected_key> expected_;
+  std::size_t expected_next_ = 0;
+  std::vector<page_search_key> searched_;
+  std::vector<std::array<std::byte, 8>> searched_rows_;
   row row_;
   std::vector<std::byte> long_row_;
   std::vector<std::byte> fetched_row_;

@@ -79,7 +79,10 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
       if (now_ns_ - began_ns > slow_source_ns) break;  // start what is here
     }
     if (group_.empty()) break;
-    if (run_.records) refresh();  // after the keys were looked for in flight: see the head of the header
+    if (run_.records) {
+      refresh();  // after the keys were looked for in flight: see the head of the header
+      expect_group();
+    }
     for (active_item* item : group_) settle(item, so_far);
     group_.clear();
   }
@@ -178,6 +181,12 @@ void admission::refresh() {
   const log_position seen = resume_.view().seen();
   lags_ = seen != everything;
   unseen_.forget(seen);
+}
+
+void admission::expect_group() {
+  group_keys_.clear();
+  for (const active_item* item : group_) group_keys_.emplace_back(item->key);
+  resume_.view().expect(run_.workflow.id, group_keys_);
 }
 
 // An item of this key may have been admitted by this run and have ended, and the snapshot may not show it yet.

@@ -25,6 +25,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace pawl::core {
 
@@ -63,6 +65,7 @@ private:
   void settle_stored(active_item* item, const stored_item& stored, found& so_far);
   void leave_out(active_item* item, std::string_view reason);
   void refresh();
+  void expect_group();
   [[nodiscard]] bool find(const active_item& item);
   [[nodiscard]] bool may_be_unseen(const active_item& item);
   [[nodiscard]] bool admit_new(active_item& item, lane& into, bool wait);
@@ -105,6 +108,7 @@ private:
   stored_item stored_;               // the last one looked for
   buffer_encoder input_bytes_;
   item_group group_;                 // pulled, and not settled
+  std::vector<std::string_view> group_keys_;  // of these
   item_group recorded_;              // go into the ready queue: items of earlier runs
   std::atomic<bool> exhausted_{false};
   std::atomic<bool> finished_{false};

@@ -113,7 +113,12 @@ public:
   // Holds nothing back until the next refresh, before which nothing else may be called: a view that is kept
   // keeps pages and files that it might still show.
   virtual void release() = 0;
-  // The item with this typed key. Fast where keys are asked for in the order of their ids.
+  // These keys are what find() will be asked for next, in this order, before the next refresh: a backend may look
+  // for them together. Nothing changes in what find() says, whatever it is asked. The keys are not kept.
+  virtual void expect(workflow_id workflow, std::span<const std::string_view> keys) {
+    static_cast<void>(workflow), static_cast<void>(keys);
+  }
+  // The item with this typed key. Fast where keys are asked for in the order of their ids, or were expected.
   // `whole` false: id, state, sticky, revision, reached, generation, input_digest only.
   virtual bool find(workflow_id workflow, std::string_view key, stored_item& into, bool whole) = 0;
   virtual bool load(workflow_id workflow, item_id item, stored_item& into) = 0;
