@@ -47,6 +47,7 @@ struct run_counts {
   std::atomic<std::uint64_t> steps_saved{0};
   std::atomic<std::uint64_t> changed_inputs{0};
   std::atomic<std::uint64_t> redone{0};
+  std::atomic<std::uint64_t> migrated{0};
   std::atomic<std::uint64_t> held{0};
   std::atomic<std::uint64_t> steps{0};
 };
