@@ -206,9 +206,13 @@ report engine::run_erased(std::shared_ptr<const detail::chain> chain, const deta
   const impl::registration registered(*impl_, run);
   impl_->logger->info("event=run_started workflow={} workers={} known_items={}", chain->name, run.settings.workers,
                       record.next_item);
-  for (const core::chain_revision& old : record.revisions)
-    if (const auto& change = run.verdicts.difference(old.id); !change.identical)
+  for (const core::chain_revision& old : record.revisions) {
+    const core::chain_difference& change = run.verdicts.difference(old.id);
+    for (const std::string& one : change.migrations)
+      impl_->logger->info("event=results_migrate workflow={} revision={} change=\"{}\"", chain->name, old.id, one);
+    if (!change.identical)
       impl_->logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id, change.text);
+  }
   try {
     report made = core::run_session(run, source);
     impl_->logger->info(
@@ -228,7 +232,7 @@ report engine::run_erased(std::shared_ptr<const detail::chain> chain, const deta
 
 bool engine::read_result(const detail::chain& chain, const std::string& typed_key, const detail::value_type& type,
                          void* storage) const {
-  return core::read_result(*impl_->store, chain.name, typed_key, type, storage);
+  return core::read_result(*impl_->store, chain, typed_key, type, storage);
 }
 
 plan engine::plan_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) const {
@@ -243,7 +247,7 @@ struct detail::result_cursor::impl {
 };
 
 detail::result_cursor::result_cursor(const engine& of, std::shared_ptr<const chain> workflow)
-    : impl_(new impl{core::result_reader(*of.impl_->store, workflow->name)}) {}
+    : impl_(new impl{core::result_reader(*of.impl_->store, std::move(workflow))}) {}
 
 detail::result_cursor::~result_cursor() = default;
 

@@ -316,6 +316,30 @@ TEST_CASE("export writes values, filters, and a file that appears whole") {
   check_refused(run_tool({"export", dir / "s", "--csv", "--json"}), 2);
 }
 
+TEST_CASE("describe prints the recorded chains, and that options are not among what is recorded") {
+  const temp_dir dir;
+  make_shop(dir / "s", mixed);
+  const said got = run_tool({"describe", dir / "s"});
+  CAPTURE(got.out, got.err);
+  CHECK(got.code == 0);
+  CHECK(got.out.starts_with("shop, as recorded (revision 0): 3 steps\n"));
+  for (const char* part : {"input  string", "at least once", "touches nothing outside",
+                           "-> record{url: string, sizes: [u32]}", "keep: ", "Options of steps are not recorded"})
+    CHECK(got.out.find(part) != std::string::npos);
+  CHECK(run_tool({"describe", dir / "s", "shop"}).out == got.out);
+  const json chains = json::parse(run_tool({"describe", dir / "s", "--json"}).out).at("chains");
+  REQUIRE(chains.size() == 1);
+  CHECK(chains[0].at("workflow") == "shop");
+  CHECK(chains[0].at("options_known") == false);
+  CHECK(chains[0].at("steps").at(1) == json{{"name", "check"},
+                                            {"kind", "pure"},
+                                            {"guarantee", "touches nothing outside"},
+                                            {"version", 0},
+                                            {"result", "record{url: string, sizes: [u32]}"},
+                                            {"keep", false}});
+  check_refused(run_tool({"describe", dir / "s", "other"}), 3);
+}
+
 TEST_CASE("plan prints what the program has left, and says so where there is nothing") {
   const temp_dir dir;
   make_shop(dir / "s", mixed);
@@ -344,6 +368,7 @@ TEST_CASE("what is no state is one sentence and exit code 3") {
     check_refused(run_tool({"status", place, "--json"}), 3);
     check_refused(run_tool({"ls", place}), 3);
     check_refused(run_tool({"show", place, "x"}), 3);
+    check_refused(run_tool({"describe", place}), 3);
     check_refused(run_tool({"plan", place}), 3);
     check_refused(run_tool({"export", place, "--csv"}), 3);
   }
@@ -397,7 +422,7 @@ TEST_CASE("help has an example for every command, and codes for every end") {
   CHECK(help.code == 0);
   CHECK(help.err.empty());
   CHECK(help.out.find("Exit codes:") != std::string::npos);
-  for (const std::string command : {"status", "ls", "show", "plan", "export"}) {
+  for (const std::string command : {"status", "ls", "show", "describe", "plan", "export"}) {
     CHECK(help.out.find("\n  " + command) != std::string::npos);
     const said own = run_tool({command, "--help"});
     CHECK(own.code == 0);

@@ -45,6 +45,9 @@ TEST_CASE("without modifiers a step has one attempt and no limits") {
   CHECK(step.timeout_s == 0);
   CHECK(step.version == 0);
   CHECK(step.concurrency == 0);
+  CHECK(step.rate.calls == 0);
+  CHECK_FALSE(step.idempotent);
+  CHECK(step.migrations.empty());
   CHECK_FALSE(step.keep);
   CHECK_FALSE(step.discard);
 }
@@ -76,12 +79,30 @@ TEST_CASE("modifiers are written into the table") {
   CHECK(step.discard);
   CHECK(built(pawl::step<"s">(same).concurrency(pawl::serial)).concurrency == 1);
   CHECK(built(pawl::step<"s">(same).keep()).keep);
+  CHECK(built(pawl::step<"s">(same).idempotent()).idempotent);
+  const auto limited = built(pawl::step<"s">(same).rate_limit({.calls = 3, .per = 1500ms}));
+  CHECK(limited.rate.calls == 3);
+  CHECK(limited.rate.per_s == Approx(1.5));
 }
 
 TEST_CASE("modifiers give the step back, by value") {
   auto step = pawl::step<"s">(same).retry({.attempts = 2});
   STATIC_REQUIRE(std::is_same_v<decltype(step), decltype(std::move(step).keep())>);
   STATIC_REQUIRE(std::is_copy_constructible_v<decltype(step)>);
+}
+
+TEST_CASE("a migration is written into the table, with Old from its parameter") {
+  const auto step = built(pawl::step<"s">(same).version(1).migrate([](std::string&& old) {
+    return static_cast<int>(std::string(std::move(old)).size());
+  }));
+  REQUIRE(step.migrations.size() == 1);
+  const pawl::detail::migration& one = step.migrations[0];
+  CHECK(one.from == &pawl::detail::value_type_of<std::string>());
+  std::string old = "four";
+  int made = 0;
+  one.apply(one.self.get(), &made, &old);
+  CHECK(made == 4);
+  CHECK(old.empty());
 }
 
 TEST_CASE("a rule matches its exception and what derives from it, and nothing else") {

@@ -1,6 +1,11 @@
 #include "run/verdict.hpp"
 #include "support/catch.hpp"
 
+#include <pawl/codec.hpp>
+
+#include <string>
+#include <vector>
+
 using namespace pawl;
 using namespace pawl::core;
 
@@ -50,6 +55,7 @@ stored_item at(std::uint16_t reached, item_state state = item_state::in_progress
   item.reached = reached;
   item.input.present = state != item_state::done;
   item.result.present = reached > 0;
+  item.result.schema_hash = number_schema;
   item.result_step = reached;
   return item;
 }
@@ -83,6 +89,7 @@ TEST_CASE("pure steps that changed are done again where the value before them is
   CHECK(held.reason.find("'read'") != std::string::npos);
   stored_payload kept;
   kept.present = true;
+  kept.schema_hash = number_schema;
   item.kept.emplace_back(std::uint16_t{1}, kept);
   const verdict said = changed.decide(item);
   CHECK(said.kind == verdict_kind::redo_pure);
@@ -148,6 +155,74 @@ TEST_CASE("sticky failures stay, others are tried again, and an option keeps the
   failed.sticky = false;
   const value_layout layout(same.chain);
   CHECK(verdict_maker(same.record, layout, {.retry_failed = false}).decide(failed, true).kind == verdict_kind::stay);
+}
+
+namespace {
+
+constexpr std::uint64_t old_schema = 8;
+const schema& text_schema() { return schema_of<std::string>(); }
+const detail::value_type a_text{.size = 8, .align = 8, .cpp_name = "text", .destroy = nullptr, .copy = nullptr,
+                                .describe = &text_schema, .encode = nullptr, .decode = nullptr, .same = nullptr};
+
+// "parse" returned text in version 1, and today's migrates it.
+struct migrated_story : story {
+  migrated_story()
+      : story({effect("read"), text_step(), effect("write")},
+              {effect("read"), pure_step("parse", 2), effect("write")}) {
+    chain.steps[1].migrations.push_back({&a_text, nullptr, nullptr});
+  }
+  static step_identity text_step() { return {"parse", step_kind::pure, 1, text_schema().hash(), false}; }
+};
+
+}  // namespace
+
+TEST_CASE("a step whose older results are migrated is the same step") {
+  const migrated_story story;
+  stored_item item = at(2);
+  item.result.schema_hash = text_schema().hash();
+  const verdict said = story.decide(item);
+  CHECK(said.kind == verdict_kind::go_on);
+  CHECK(said.step == 2);
+  CHECK_FALSE(said.changed_chain);
+  // Ended items have nothing to do, also where a changed chain is done again.
+  CHECK(story.decide(at(3, item_state::done), true).kind == verdict_kind::stay);
+  CHECK(story.decide(at(2, item_state::skipped), true).kind == verdict_kind::stay);
+  const value_layout layout(story.chain);
+  const chain_difference told = compare_chains(story.record.revisions[0], story.record.revisions[1], &layout);
+  CHECK(told.identical);
+  CHECK(told.same_steps == 3);
+  CHECK(told.migrations == std::vector<std::string>{"step 2 'parse': results of version 1 are migrated to version 2"});
+  CHECK_FALSE(compare_chains(story.record.revisions[0], story.record.revisions[1]).identical);
+}
+
+TEST_CASE("only results of lower versions, of the same kind, with the schema that is taken, are migrated") {
+  const auto same_steps = [](auto change) {
+    migrated_story story;
+    change(story);
+    const value_layout layout(story.chain);
+    return compare_chains(story.record.revisions[0], story.record.revisions[1], &layout).same_steps;
+  };
+  CHECK(same_steps([](migrated_story&) {}) == 3);
+  CHECK(same_steps([](migrated_story& one) { one.record.revisions[0].steps[1].version = 2; }) == 1);
+  CHECK(same_steps([](migrated_story& one) { one.record.revisions[0].steps[1].version = 3; }) == 1);
+  CHECK(same_steps([](migrated_story& one) { one.record.revisions[0].steps[1].kind = step_kind::effect; }) == 1);
+  CHECK(same_steps([](migrated_story& one) { one.record.revisions[0].steps[1].result_schema = old_schema; }) == 1);
+}
+
+TEST_CASE("what is stored of a value is told by its own schema, not by the revision of its item") {
+  const migrated_story story;
+  stored_item item = at(2);
+  item.revision = 1;  // a failed attempt under today's chain
+  item.result.schema_hash = text_schema().hash();
+  CHECK(story.decide(item).kind == verdict_kind::go_on);
+  item.result.schema_hash = old_schema;  // no migration takes that
+  const verdict held = story.decide(item);
+  CHECK(held.kind == verdict_kind::held);
+  CHECK(held.reason.find("as an older version returned it, and no .migrate takes that") != std::string::npos);
+  // Today's own schema under a revision that had another one is older still.
+  item.revision = 0;
+  item.result.schema_hash = number_schema;
+  CHECK(story.decide(item).kind == verdict_kind::held);
 }
 
 TEST_CASE("a difference is told in words") {

@@ -3,6 +3,7 @@
 #include <pawl/detail/chain_draft.hpp>
 #include <pawl/detail/step_draft.hpp>
 #include <pawl/error.hpp>
+#include <pawl/schema.hpp>
 
 #include <string>
 #include <utility>
@@ -34,6 +35,26 @@ void check_options(const chain& chain, std::size_t place) {
     refuse(".discard() is for the last step; results of earlier ones are not kept anyway, unless by .keep()");
 }
 
+// What is stored carries its schema, and that is what a migration is found by.
+void check_migrations(const chain& chain, const erased_step& step) {
+  const auto refuse = [&](const std::string& what) {
+    throw error(errc::bad_argument, "workflow '" + chain.name + "': step '" + step.name + "': .migrate " + what);
+  };
+  if (step.version == 0) refuse("takes results of older versions, and there are none below 0; add .version(n)");
+  if (step.discard) refuse("takes a recorded result, and .discard() leaves none; drop one");
+  for (std::size_t i = 0; i < step.migrations.size(); ++i) {
+    const value_type& old = *step.migrations[i].from;
+    const std::string named =
+        "takes " + std::string(old.cpp_name) + ", which is recorded as " + old.describe().to_string();
+    if (old.describe().hash() == step.result->describe().hash())
+      refuse(named +
+             " just like the step's result: stored ones could not be told apart; give one of them another field");
+    for (std::size_t j = 0; j < i; ++j)
+      if (old.describe().hash() == step.migrations[j].from->describe().hash())
+        refuse(named + " just like what another .migrate of the step takes; drop one");
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const chain> build_chain(std::string_view name, const input_facts& input,
@@ -52,6 +73,8 @@ std::shared_ptr<const chain> build_chain(std::string_view name, const input_fact
     if (built->steps.back().result != nullptr) built->output = built->steps.back().result;
   }
   for (std::size_t place = 0; place < drafts.size(); ++place) check_options(*built, place);
+  for (const erased_step& step : built->steps)
+    if (!step.migrations.empty()) check_migrations(*built, step);
   // What a later step reads must still be there when that step is resumed.
   for (std::size_t place = 0; place < drafts.size(); ++place)
     for (const std::uint16_t number : built->steps[place].reads)

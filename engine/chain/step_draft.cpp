@@ -38,13 +38,13 @@ step_draft::step_draft(std::string_view name, step_kind kind) {
 
 void step_draft::retry(const retry_options& options) { step_.retry = policy_of(step_, "retry", options); }
 
-void step_draft::retry_on(exception_test matches, const retry_options& options) {
-  step_.retry_on.push_back({matches, policy_of(step_, "retry_on", options)});
+void step_draft::retry_on(exception_test matches, std::string_view exception, const retry_options& options) {
+  step_.retry_on.push_back({matches, policy_of(step_, "retry_on", options), exception});
 }
 
-void step_draft::skip_on(exception_test matches, std::int64_t limit) {
+void step_draft::skip_on(exception_test matches, std::string_view exception, std::int64_t limit) {
   if (limit < 1) refuse(step_, "skip_on: the limit is the number of items that may be skipped, at least 1");
-  step_.skip_on.push_back({matches, static_cast<std::uint64_t>(limit)});
+  step_.skip_on.push_back({matches, static_cast<std::uint64_t>(limit), exception});
 }
 
 void step_draft::timeout(seconds limit) {
@@ -57,6 +57,19 @@ void step_draft::concurrency(std::int64_t limit) {
   if (limit > std::numeric_limits<std::uint32_t>::max())
     refuse(step_, "concurrency is too large; leave it out for no limit");
   step_.concurrency = static_cast<std::uint32_t>(limit);
+}
+
+void step_draft::rate_limit(const rate_options& options) {
+  // The times of so many calls are remembered.
+  constexpr std::uint32_t calls_at_most = 1u << 20;
+  constexpr double per_at_most_s = 366.0 * 24 * 3600;
+  const double per_s = options.per.count();
+  if (options.calls == 0) refuse(step_, "rate_limit: calls is 0, so the step would never be called; at least 1");
+  if (options.calls > calls_at_most)
+    refuse(step_, "rate_limit: calls is above 1,048,576; say the same rate with a shorter `per`");
+  if (!is_delay(per_s) || per_s == 0 || per_s > per_at_most_s)
+    refuse(step_, "rate_limit: per must be a time above 0, a year at most");
+  step_.rate = {options.calls, per_s};
 }
 
 }  // namespace pawl::detail

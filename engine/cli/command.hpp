@@ -25,6 +25,7 @@ using add_command = void (*)(CLI::App& tool, std::function<int()>& chosen);
 void add_status(CLI::App& tool, std::function<int()>& chosen);
 void add_ls(CLI::App& tool, std::function<int()>& chosen);
 void add_show(CLI::App& tool, std::function<int()>& chosen);
+void add_describe(CLI::App& tool, std::function<int()>& chosen);
 void add_plan(CLI::App& tool, std::function<int()>& chosen);
 void add_export(CLI::App& tool, std::function<int()>& chosen);
 

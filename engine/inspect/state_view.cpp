@@ -1,12 +1,14 @@
 // state_view: the public door. What it does lies in the files beside this one.
 #include <pawl/inspect.hpp>
 
+#include "inspect/describe_recorded.hpp"
 #include "inspect/item_pages.hpp"
 #include "inspect/item_reader.hpp"
 #include "inspect/left_plans.hpp"
 #include "inspect/typed_key.hpp"
 #include "state/open.hpp"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -39,6 +41,19 @@ std::vector<workflow_view> state_view::workflows() const {
       one.steps.push_back(
           {steps[i].name, steps[i].kind, steps[i].version, i < counts.completed.size() ? counts.completed[i] : 0});
   }
+  return all;
+}
+
+std::vector<description> state_view::describe(std::string_view workflow) const {
+  const std::unique_ptr<core::snapshot> view = impl_->store->read();
+  const std::vector<core::workflow_record> known = view->workflows();
+  std::vector<description> all;
+  const auto add = [&](const core::workflow_record& one) {
+    for (const core::chain_revision& revision : one.revisions)
+      all.push_back(core::describe_recorded(one, revision, *view, impl_->schemas));
+  };
+  if (workflow.empty()) std::for_each(known.begin(), known.end(), add);
+  else add(core::workflow_named(known, workflow));
   return all;
 }
 

@@ -1,6 +1,7 @@
 #include "run/admission.hpp"
 
 #include "record/key.hpp"
+#include "run/migrate.hpp"
 
 #include <pawl/error.hpp>
 
@@ -66,7 +67,7 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return false;
   const std::size_t own_before = own.size();
-  found so_far{into, own_before + (run_.gates[0] ? 0 : most), own};
+  found so_far{into, own_before + (run_.gates[0] || run_.rates[0] ? 0 : most), own};
   // A caller that has work already gets as many as it asks for; another one also some for those who have none.
   const std::size_t tries_at_most = own_before != 0 ? most : group_size;
   const std::uint64_t began_ns = now_ns_ = run_.time.now_ns();
@@ -255,7 +256,13 @@ void admission::settle_stored(active_item* item, const stored_item& stored, foun
     drop(item);
     return;
   }
-  take_up(item, so_far);
+  try {
+    take_up(item, so_far);
+  } catch (const migration_failed& failure) {  // nothing was recorded of it yet: its results stay as they are
+    ++so_far.waiting;
+    run_.note_end(item_state::failed, item->key, item->step, failure.what());
+    end_failed(*item, so_far.into, stored.revision, failure.what());
+  }
 }
 
 // Encodes the input into input_bytes_, schema hash first. False where it has no codec or is its own key.
@@ -379,15 +386,15 @@ void admission::take_up(active_item* item, found& so_far) {
       return;
     case verdict_kind::redo_pure:
     case verdict_kind::redo_effects:
+      reset_to(*item, stored, said.step, so_far.into);
+      ++so_far.waiting;
       run_.counts.redone.fetch_add(1, std::memory_order_relaxed);
       count_resumed(said.step);
-      ++so_far.waiting;
-      reset_to(*item, stored, said.step, so_far.into);
       return;
     case verdict_kind::start:
     case verdict_kind::go_on:
-      count_resumed(said.step);
       carry_on(item, stored, said.step, so_far);
+      count_resumed(said.step);
       return;
   }
 }
@@ -409,8 +416,8 @@ void admission::count_resumed(std::uint16_t step) {
 void admission::carry_on(active_item* item, const stored_item& stored, std::uint16_t step, found& so_far) {
   // Its chain lost the steps that it still had to do; or it was done, and its chain has got more.
   if (step == run_.chain->steps.size() || stored.state == item_state::done || stored.state == item_state::skipped) {
-    ++so_far.waiting;
     reset_to(*item, stored, step, so_far.into);
+    ++so_far.waiting;
     return;
   }
   resume_.load_values(*item, stored, step);

@@ -4,7 +4,7 @@
 //
 //   admitted -> ready -> running -> waiting for its checkpoint -> ready -> ... -> ended
 //                 ^          |
-//                 +- back-off, or a place at a step with a concurrency limit
+//                 +- back-off, or a place at a step with a limit
 //
 // An item is in exactly one place at a time: one group, one ring, one timer, or
 // a worker's hands; so it carries no lock.
@@ -41,6 +41,7 @@ struct alignas(cache_line) active_item {
   std::uint16_t step = 0;            // the step that comes next; steps.size() when all are completed
   bool ended = false;                // its last checkpoint is written; `state` says how it ended
   bool is_new = false;               // admitted by this run: snapshots may not show it yet
+  bool let_out = false;              // of a step's rate_gate, and not back yet
   bool backing_off = false;          // goes to the timers when its checkpoint is acknowledged
   item_state state = item_state::pending;  // as recorded, or as the checkpoint under way will record it
 

@@ -1,26 +1,13 @@
 #include "run/resume.hpp"
 
 #include "record/key.hpp"
+#include "run/migrate.hpp"
 
 #include <pawl/error.hpp>
 
-#include <algorithm>
 #include <string>
 
 namespace pawl::core {
-namespace {
-
-// The stored payload of a value number; null where there is none.
-const stored_payload* payload_of(const stored_item& stored, std::uint16_t value) {
-  if (value == 0) return stored.input.present ? &stored.input : nullptr;
-  if (stored.result.present && stored.result_step == value) return &stored.result;
-  const auto kept = std::find_if(stored.kept.begin(), stored.kept.end(),
-                                 [&](const auto& one) { return one.first == value; });
-  return kept != stored.kept.end() ? &kept->second : nullptr;
-}
-
-}  // namespace
-
 snapshot& resumer::view() {
   if (!view_) view_ = run_.store.read();
   return *view_;
@@ -38,18 +25,21 @@ void resumer::release() {
 void resumer::load_values(active_item& item, const stored_item& stored, std::uint16_t step) {
   const value_layout& layout = run_.layout;
   const std::uint16_t latest = layout.latest_after(step);
+  bool migrated = false;
   for (std::uint16_t value = 0; value < layout.count(); ++value) {
     const bool needed = value <= step && layout.latest_after(value) == value &&
                         (value == latest || layout.read_from(value, step));
     if (!needed) destroy_value(layout, item, value);
-    else if (item.values[value] == nullptr) decode_value(item, stored, value);
+    else if (item.values[value] == nullptr) migrated |= decode_value(item, stored, value);
   }
+  if (migrated) run_.counts.migrated.fetch_add(1, std::memory_order_relaxed);
 }
 
-void resumer::decode_value(active_item& item, const stored_item& stored, std::uint16_t value) {
+bool resumer::decode_value(active_item& item, const stored_item& stored, std::uint16_t value) {
   const detail::value_type& type = *run_.layout.type(value);
   void* place = place_of(run_.layout, item, value);
   const stored_payload* payload = payload_of(stored, value);
+  const detail::migration* migration = nullptr;
   if (payload == nullptr && value == 0 && stored.input_is_key) {
     const key_parts key = split_key(item.key);
     run_.chain->input_from_key(place, key.number, key.text);
@@ -58,12 +48,18 @@ void resumer::decode_value(active_item& item, const stored_item& stored, std::ui
                                    "' is not stored; run `pawl verify` on the state");
   } else {
     view().fetch(run_.workflow.id, stored, *payload, bytes_);
-    decoder in(bytes_);
-    type.decode(place, in, schemas_.find(payload->schema_hash, type, view()));
+    migration = run_.layout.migration(value, payload->schema_hash);
+    if (migration != nullptr) {
+      migrate(*migration, run_.chain->steps[value - 1u].name, bytes_, place);
+    } else {
+      decoder in(bytes_);
+      type.decode(place, in, schemas_.find(payload->schema_hash, type, view()));
+    }
     item.bytes += bytes_.size();
     run_.bytes_in_flight.fetch_add(bytes_.size(), std::memory_order_relaxed);
   }
   item.values[value] = place;
+  return migration != nullptr;
 }
 
 void resumer::reload_latest(active_item& item) {
@@ -73,7 +69,7 @@ void resumer::reload_latest(active_item& item) {
   if (!view().load(run_.workflow.id, item.id, stored))
     throw error(errc::damaged, "resume: item '" + printable_key(item.key) + "' has vanished from the state");
   const std::uint64_t bytes = item.bytes;
-  decode_value(item, stored, run_.layout.latest_after(item.step));
+  static_cast<void>(decode_value(item, stored, run_.layout.latest_after(item.step)));
   run_.bytes_in_flight.fetch_sub(item.bytes - bytes, std::memory_order_relaxed);  // it counts for it already
   item.bytes = bytes;
   release();

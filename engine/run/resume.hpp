@@ -23,14 +23,15 @@ public:
   void release();
 
   // Constructs every value that the steps from `step` on read and that is not alive yet; destroys those
-  // that they do not. Throws pawl::error (damaged, schema_mismatch, codec_failed).
+  // that they do not. Throws pawl::error (damaged, schema_mismatch, codec_failed), migration_failed.
   void load_values(active_item& item, const stored_item& stored, std::uint16_t step);
   // The value that the item's next step takes, once more: an attempt consumed it and failed.
   // What was recorded of the item must be committed.
   void reload_latest(active_item& item);
 
 private:
-  void decode_value(active_item& item, const stored_item& stored, std::uint16_t value);
+  // True where it was made of what an older version of its step returned.
+  bool decode_value(active_item& item, const stored_item& stored, std::uint16_t value);
 
   run_state& run_;
   std::unique_ptr<snapshot> view_;

@@ -6,6 +6,7 @@
 #include "record/hash.hpp"
 #include "run/checkpoint_log.hpp"
 #include "run/clock.hpp"
+#include "run/rate_gate.hpp"
 #include "run/ready_queue.hpp"
 #include "run/value_layout.hpp"
 #include "run/verdict.hpp"
@@ -47,6 +48,7 @@ struct run_counts {
   std::atomic<std::uint64_t> steps_saved{0};
   std::atomic<std::uint64_t> changed_inputs{0};
   std::atomic<std::uint64_t> redone{0};
+  std::atomic<std::uint64_t> migrated{0};
   std::atomic<std::uint64_t> held{0};
   std::atomic<std::uint64_t> steps{0};
 };
@@ -75,6 +77,7 @@ public:
     for (const detail::erased_step& step : chain->steps) {
       gates.push_back(step.concurrency != 0 ? std::make_unique<step_gate>(step.concurrency, chosen.window_items)
                                            : nullptr);
+      rates.push_back(step.rate.calls != 0 ? std::make_unique<rate_gate>(step.rate, chosen.window_items) : nullptr);
       skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
     }
   }
@@ -142,6 +145,7 @@ public:
   const bool records;  // false: the backend keeps nothing, so nothing is recorded and nobody waits
   ready_queue ready;
   std::vector<std::unique_ptr<step_gate>> gates;  // by step; null where there is no limit
+  std::vector<std::unique_ptr<rate_gate>> rates;  // the same
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule
   run_counts counts;
   std::atomic<std::uint64_t> bytes_in_flight{0};

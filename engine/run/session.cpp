@@ -190,6 +190,7 @@ report make_report(const run_state& run, const crew& workers, const backend_tota
   made.steps_saved = counts.steps_saved;
   made.changed_inputs = counts.changed_inputs;
   made.redone = counts.redone;
+  made.migrated = counts.migrated;
   made.held = counts.held;
   made.stopped = stopped || made.pending + made.in_progress != 0;
   made.seconds = static_cast<double>(run.time.now_ns() - run.started_ns) * 1e-9;
@@ -200,7 +201,9 @@ report make_report(const run_state& run, const crew& workers, const backend_tota
   made.step_reports = workers.step_reports();
   for (const chain_revision& one : run.workflow.revisions) {
     const chain_difference& change = run.verdicts.difference(one.id);
-    if (!change.identical && run.revision_seen(one.id)) made.changes.push_back(change.text);
+    if (!run.revision_seen(one.id)) continue;
+    made.changes.insert(made.changes.end(), change.migrations.begin(), change.migrations.end());
+    if (!change.identical) made.changes.push_back(change.text);
   }
   run.fill_entries(made);
   return made;

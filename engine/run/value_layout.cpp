@@ -1,5 +1,7 @@
 #include "run/value_layout.hpp"
 
+#include <pawl/schema.hpp>
+
 #include <algorithm>
 
 namespace pawl::core {
@@ -13,6 +15,7 @@ value_layout::value_layout(const detail::chain& chain)
     places_[latest_[step]].last_reader = reader;
     for (const std::uint16_t value : one.reads) places_[latest_[value]].last_reader = reader;
     places_[step + 1].type = one.result;
+    places_[step + 1].migrations = &one.migrations;
     latest_[step + 1] = one.result != nullptr ? static_cast<std::uint16_t>(step + 1) : latest_[step];
   }
 
@@ -40,6 +43,13 @@ value_layout::value_layout(const detail::chain& chain)
     for (const std::size_t value : one.values) places_[value].offset = size_;
     size_ = (size_ + one.size + align_ - 1) / align_ * align_;
   }
+}
+
+const detail::migration* value_layout::migration(std::size_t value, std::uint64_t stored_schema) const {
+  if (places_[value].migrations == nullptr) return nullptr;
+  for (const detail::migration& one : *places_[value].migrations)
+    if (one.from->describe().hash() == stored_schema) return &one;
+  return nullptr;
 }
 
 }  // namespace pawl::core

@@ -15,6 +15,7 @@ namespace pawl::core {
 
 class value_layout {
 public:
+  // The chain must outlive it.
   explicit value_layout(const detail::chain& chain);
 
   // The size and alignment of an item's block.
@@ -27,6 +28,9 @@ public:
   [[nodiscard]] std::uint16_t latest_after(std::size_t completed) const noexcept { return latest_[completed]; }
   [[nodiscard]] std::size_t offset(std::size_t value) const noexcept { return places_[value].offset; }
   [[nodiscard]] const detail::value_type* type(std::size_t value) const noexcept { return places_[value].type; }
+  // What makes this value of a stored one with that schema, which an older version of its step returned; null where
+  // the schema is today's, or nothing does.
+  [[nodiscard]] const detail::migration* migration(std::size_t value, std::uint64_t stored_schema) const;
   // Values that nothing reads any more once `step` has completed.
   [[nodiscard]] const std::vector<std::uint16_t>& dead_after(std::size_t step) const noexcept { return dead_[step]; }
   // True where a step from `from` on reads this value, as its input or through item<> or from<>.
@@ -39,6 +43,7 @@ private:
     const detail::value_type* type = nullptr;  // null: a void step's number
     std::size_t offset = 0;
     std::ptrdiff_t last_reader = -1;           // the last step that reads it; -1: none
+    const std::vector<detail::migration>* migrations = nullptr;
   };
 
   std::vector<place> places_;

@@ -20,6 +20,13 @@ std::string what_differs(std::size_t number, const step_identity& stored, const 
   return {};
 }
 
+// The same step at a higher version, whose results are made of the older ones.
+bool is_migrated(std::size_t number, const step_identity& stored, const step_identity& now,
+                 const value_layout* layout) {
+  return layout != nullptr && stored.name == now.name && stored.kind == now.kind && stored.version < now.version &&
+         stored.result_schema != 0 && layout->migration(number + 1, stored.result_schema) != nullptr;
+}
+
 // A step of another name in this place: put in, taken out, or renamed.
 std::string what_moved(std::size_t number, const chain_revision& stored, const chain_revision& now) {
   const std::string& before = stored.steps[number].name;
@@ -60,13 +67,20 @@ std::string_view name_of(verdict_kind kind) noexcept {
   return "unknown";
 }
 
-chain_difference compare_chains(const chain_revision& stored, const chain_revision& now) {
+chain_difference compare_chains(const chain_revision& stored, const chain_revision& now, const value_layout* layout) {
   chain_difference difference;
   const std::size_t common = std::min(stored.steps.size(), now.steps.size());
   for (std::size_t step = 0; step < common; ++step) {
     difference.text = what_moved(step, stored, now);
     if (!difference.text.empty()) return difference;
-    difference.text = what_differs(step, stored.steps[step], now.steps[step]);
+    const step_identity& before = stored.steps[step];
+    const step_identity& after = now.steps[step];
+    if (is_migrated(step, before, after, layout))
+      difference.migrations.push_back("step " + std::to_string(step + 1) + " '" + after.name +
+                                      "': results of version " + std::to_string(before.version) +
+                                      " are migrated to version " + std::to_string(after.version));
+    else
+      difference.text = what_differs(step, before, after);
     if (!difference.text.empty()) return difference;
     ++difference.same_steps;
   }
@@ -79,10 +93,18 @@ chain_difference compare_chains(const chain_revision& stored, const chain_revisi
   return difference;
 }
 
+const stored_payload* payload_of(const stored_item& item, std::uint16_t value) noexcept {
+  if (value == 0) return item.input.present ? &item.input : nullptr;
+  if (item.result.present && item.result_step == value) return &item.result;
+  const auto kept = std::find_if(item.kept.begin(), item.kept.end(),
+                                 [&](const auto& one) { return one.first == value; });
+  return kept != item.kept.end() ? &kept->second : nullptr;
+}
+
 verdict_maker::verdict_maker(const workflow_record& workflow, const value_layout& layout, resume_policy policy)
     : workflow_(workflow), layout_(layout), policy_(policy), now_(nullptr) {
   now_ = &revision(workflow_.current);
-  for (const chain_revision& one : workflow_.revisions) differences_[one.id] = compare_chains(one, *now_);
+  for (const chain_revision& one : workflow_.revisions) differences_[one.id] = compare_chains(one, *now_, &layout_);
 }
 
 const chain_revision& verdict_maker::revision(revision_id id) const {
@@ -99,13 +121,31 @@ const chain_difference& verdict_maker::difference(revision_id id) const {
   return differences_.at(id);
 }
 
+// Is what is stored of a value what today's step returns, or can it be made of it? The revision does not tell alone: a
+// record made since then, of a failed attempt or a later step, raises it and leaves what an older version returned.
+bool verdict_maker::readable(const chain_revision& stored, std::uint16_t value, const stored_payload& payload) const {
+  const std::uint64_t hash = payload.schema_hash;
+  if (hash == stored.steps[value - 1u].result_schema && hash == now_->steps[value - 1u].result_schema) return true;
+  return layout_.migration(value, hash) != nullptr;
+}
+
 // Is the value that step `completed` would take to be had?
 bool verdict_maker::value_stored(const stored_item& item, const chain_revision& stored, std::size_t completed,
                                  bool input_at_hand) const {
   const std::uint16_t value = latest_value(stored, completed);
   if (value == 0) return input_at_hand || item.input.present || item.input_is_key;
-  if (item.result.present && item.result_step == value) return true;
-  return std::any_of(item.kept.begin(), item.kept.end(), [&](const auto& kept) { return kept.first == value; });
+  const stored_payload* payload = payload_of(item, value);
+  return payload != nullptr && readable(stored, value, *payload);
+}
+
+// Why an item cannot go on from what it had reached.
+std::string verdict_maker::cause(const stored_item& item, const chain_revision& stored) const {
+  const chain_difference& change = difference(item.revision);
+  if (change.same_steps < item.reached) return change.text;
+  const std::uint16_t value = latest_value(stored, item.reached);
+  const bool is_there = value != 0 && payload_of(item, value) != nullptr;
+  return "the value that step " + std::to_string(item.reached + 1) + " takes is " +
+         (is_there ? "stored as an older version returned it, and no .migrate takes that" : "not stored");
 }
 
 // Are that value and all that later steps read beside it to be had?
@@ -152,9 +192,8 @@ verdict verdict_maker::decide(const stored_item& item, bool input_at_hand) const
   while (from > 0 && !can_go_on(item, stored, from - 1, input_at_hand)) --from;
   if (from == 0) {
     said.kind = verdict_kind::held;
-    said.reason = (change.identical ? std::string("the value that step ") + std::to_string(item.reached + 1) +
-                                          " takes is not stored"
-                                    : change.text + "; nothing from which it could go on is stored") +
+    said.reason = cause(item, stored) +
+                  (change.same_steps < item.reached ? "; nothing from which it could go on is stored" : "") +
                   ", nor is the item's input; run it from its source";
     return said;
   }
@@ -174,7 +213,7 @@ verdict verdict_maker::decide(const stored_item& item, bool input_at_hand) const
     return said;
   }
   said.kind = verdict_kind::held;
-  said.reason = change.text + "; to go on, the recorded effects from step " + std::to_string(effect + 1) + " '" +
+  said.reason = cause(item, stored) + "; to go on, the recorded effects from step " + std::to_string(effect + 1) + " '" +
                 stored.steps[effect].name +
                 "' on would be repeated; allow that with run_options::on_changed_chain = rerun, or run the program that "
                 "recorded them";

@@ -39,8 +39,15 @@ struct chain_difference {
   std::uint16_t same_steps = 0;   // the longest prefix of steps that are the same in both
   bool identical = false;
   std::string text;               // "step 2 'transform': version 1 is now 2"; empty where identical
+  // Steps that count as the same because today's makes its results of the older ones: a sentence each.
+  std::vector<std::string> migrations;
 };
-[[nodiscard]] chain_difference compare_chains(const chain_revision& stored, const chain_revision& now);
+// `layout`: of today's chain, for its migrations; null: without.
+[[nodiscard]] chain_difference compare_chains(const chain_revision& stored, const chain_revision& now,
+                                              const value_layout* layout = nullptr);
+
+// What is stored of the value with this number; null where nothing is.
+[[nodiscard]] const stored_payload* payload_of(const stored_item& item, std::uint16_t value) noexcept;
 
 struct resume_policy {
   bool retry_failed = true;       // previously failed items are tried again
@@ -61,6 +68,8 @@ public:
   [[nodiscard]] const chain_revision& revision(revision_id revision) const;
 
 private:
+  [[nodiscard]] bool readable(const chain_revision& stored, std::uint16_t value, const stored_payload& payload) const;
+  [[nodiscard]] std::string cause(const stored_item& item, const chain_revision& stored) const;
   [[nodiscard]] bool value_stored(const stored_item& item, const chain_revision& stored, std::size_t completed,
                                   bool input_at_hand) const;
   [[nodiscard]] bool can_go_on(const stored_item& item, const chain_revision& stored, std::size_t step,

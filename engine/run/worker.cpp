@@ -156,6 +156,7 @@ void worker::advance(active_item& item) {
     const std::size_t number = item.step;
     const detail::erased_step& step = run_.chain->steps[number];
     if (run_.gates[number] && !run_.gates[number]->enter(&item)) return;
+    if (run_.rates[number] && !may_begin(item, number)) return;
     if (unasked_since_ns_ != 0 && must_ask_before(number)) ask_for_commit();
     call(item, step, result_);
     if (run_.gates[number]) leave_gate(number);
@@ -193,9 +194,20 @@ void worker::leave_gate(std::size_t step) {
   if (next != nullptr) run_.ready.push_fresh({&next, 1});
 }
 
+// False: the item waits for its turn at a step with a rate limit. It needs no place among concurrent calls meanwhile.
+bool worker::may_begin(active_item& item, std::size_t step) {
+  const bool begins = run_.rates[step]->enter(&item, run_.time.now_ns(), let_out_);
+  for (active_item* one : let_out_) run_.ready.push_backing_off(one);
+  let_out_.clear();
+  if (!begins && run_.gates[step]) leave_gate(step);
+  return begins;
+}
+
 void worker::drain_gates() {
   for (const auto& gate : run_.gates)
     if (gate) gate->drain(ended_);
+  for (const auto& rate : run_.rates)
+    if (rate) rate->drain(ended_);
 }
 
 checkpoint_header worker::header_for(active_item& item, checkpoint_kind kind, const call_result& result) const {

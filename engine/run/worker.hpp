@@ -100,6 +100,7 @@ private:
   void give_up(active_item& item);
   void drain_gates();
   void leave_gate(std::size_t step);
+  [[nodiscard]] bool may_begin(active_item& item, std::size_t step);
   [[nodiscard]] bool skip_instead(const active_item& item, const detail::erased_step& step, const call_result& result);
 
   // Each records one thing; true where the item goes on at once, in this worker's hands.
@@ -130,6 +131,7 @@ private:
   item_group taken_;  // out of the queue, not looked at
   item_group group_;  // to be run in this round
   item_group ended_;  // to be retired
+  item_group let_out_;  // of a rate_gate
   call_result result_;  // of the call under way; reused
   expected_time expected_;                // of the calls of all steps
   std::uint64_t now_ns_ = 0;              // when the last call or admission ended

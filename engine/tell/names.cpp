@@ -1,4 +1,7 @@
-// The words of the public enumerations.
+// The words of the public enumerations, and of what is promised of a step.
+#include "tell/guarantee.hpp"
+
+#include <pawl/describe.hpp>
 #include <pawl/error.hpp>
 #include <pawl/options.hpp>
 #include <pawl/report.hpp>
@@ -35,6 +38,19 @@ std::string_view name_of(item_state state) noexcept {
     case item_state::skipped: return "skipped";
   }
   return "unknown";
+}
+
+std::string_view name_of(step_kind kind) noexcept {
+  switch (kind) {
+    case step_kind::effect: return "step";
+    case step_kind::pure: return "pure";
+  }
+  return "unknown";
+}
+
+std::string_view core::guarantee_of(step_kind kind, bool idempotent) noexcept {
+  if (kind == step_kind::pure) return "touches nothing outside";
+  return idempotent ? "at least once; a repeated effect is declared harmless" : "at least once";
 }
 
 std::string_view name_of(durability kind) noexcept {

@@ -60,6 +60,8 @@ std::string to_string(const report& what) {
   if (what.duplicates != 0) text += fmt::format("\n  {} further occurrences of a key were passed over", grouped(what.duplicates));
   if (what.changed_inputs != 0) text += fmt::format("\n  {} had another input than before", grouped(what.changed_inputs));
   for (const std::string& change : what.changes) text += "\n  the chain changed: " + change;
+  if (what.migrated != 0)
+    text += fmt::format("\n  {} went on with a migrated result of an older version", grouped(what.migrated));
   if (what.redone != 0) text += fmt::format("\n  {} did recorded steps again because the chain changed", grouped(what.redone));
   if (what.held != 0) text += fmt::format("\n  {} were held because the chain changed", grouped(what.held));
   if (what.steps != 0)
@@ -89,12 +91,12 @@ std::string to_json(const report& what) {
   changes += ']';
   return fmt::format(
       R"({{"workflow":{},"items":{},"done":{},"failed":{},"skipped":{},"pending":{},"in_progress":{},)"
-      R"("settled_before":{},"duplicates":{},"resumed":{},"steps_saved":{},"changed_inputs":{},"redone":{},"held":{},)"
+      R"("settled_before":{},"duplicates":{},"resumed":{},"steps_saved":{},"changed_inputs":{},"redone":{},"migrated":{},"held":{},)"
       R"("stopped":{},"seconds":{},"steps":{},"items_per_second":{},"steps_per_second":{},"commits":{},"bytes":{},)"
       R"("step_reports":{},"changes":{},"first_failures":{},"first_skips":{}}})",
       json_string(what.workflow), what.items, what.done, what.failed, what.skipped, what.pending, what.in_progress,
-      what.settled_before, what.duplicates, what.resumed, what.steps_saved, what.changed_inputs, what.redone, what.held,
-      what.stopped, what.seconds, what.steps, what.items_per_second(), what.steps_per_second(), what.commits, what.bytes,
+      what.settled_before, what.duplicates, what.resumed, what.steps_saved, what.changed_inputs, what.redone, what.migrated,
+      what.held, what.stopped, what.seconds, what.steps, what.items_per_second(), what.steps_per_second(), what.commits, what.bytes,
       steps, changes, entries_json(what.first_failures), entries_json(what.first_skips));
 }
 

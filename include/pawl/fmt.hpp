@@ -1,6 +1,7 @@
 // Formatters for {fmt}. Apart from the rest, so that nobody else pays for fmt.
 #pragma once
 
+#include <pawl/describe.hpp>
 #include <pawl/plan.hpp>
 #include <pawl/report.hpp>
 
@@ -19,6 +20,14 @@ struct fmt::formatter<pawl::report> : fmt::formatter<std::string> {
   template <class Context>
   auto format(const pawl::report& report, Context& into) const {
     return fmt::formatter<std::string>::format(pawl::to_string(report), into);
+  }
+};
+
+template <>
+struct fmt::formatter<pawl::description> : fmt::formatter<std::string> {
+  template <class Context>
+  auto format(const pawl::description& description, Context& into) const {
+    return fmt::formatter<std::string>::format(pawl::to_string(description), into);
   }
 };
 

@@ -9,7 +9,7 @@
 // tool `pawl` is written on top of this header.
 #pragma once
 
-#include <pawl/detail/erased.hpp>
+#include <pawl/describe.hpp>
 #include <pawl/options.hpp>
 #include <pawl/report.hpp>
 
@@ -162,6 +162,10 @@ public:
 
   /// All workflows in the order in which they were first run, counted at one moment. Reads counters, no items.
   [[nodiscard]] std::vector<workflow_view> workflows() const;
+
+  /// The chains that are recorded, of this workflow or (empty) of all: for each workflow all its revisions, oldest
+  /// first. A run records its chain if no earlier one was the same. Throws not_found for a workflow that is not there.
+  [[nodiscard]] std::vector<description> describe(std::string_view workflow = {}) const;
 
   /// What a recorded step survives, as the engine was told that had the state open last.
   [[nodiscard]] pawl::durability durability() const;

@@ -34,6 +34,12 @@ struct retry_options {
   double jitter = 0.2;                            ///< share of the delay, 0 to 1
 };
 
+/// At most `calls` calls of a step begin in any `per`; as many may begin at once.
+struct rate_options {
+  std::uint32_t calls = 1;              ///< 1 to 1,048,576
+  seconds per = std::chrono::seconds(1);  ///< above 0, at most a year
+};
+
 /// What a completed step survives once something was built on it. Either way nothing that is stored is corrupted.
 enum class durability : std::uint8_t {
   power,    ///< power loss: a `step` starts only when everything before it is on the disk

@@ -3,6 +3,7 @@
 
 #include <pawl/codec.hpp>
 #include <pawl/context.hpp>
+#include <pawl/describe.hpp>
 #include <pawl/engine.hpp>
 #include <pawl/error.hpp>
 #include <pawl/options.hpp>

@@ -57,6 +57,7 @@ struct report {
   std::uint64_t steps_saved = 0;     ///< completed steps that the resumed items did not do again
   std::uint64_t changed_inputs = 0;  ///< of the items: input differs from the one recorded
   std::uint64_t redone = 0;          ///< of the items: did recorded steps again because the chain changed
+  std::uint64_t migrated = 0;        ///< of the items: went on with a result that `.migrate` made of an older one
   std::uint64_t held = 0;            ///< of the failed: stopped because going on would repeat recorded effects
 
   bool stopped = false;        ///< by engine::stop, a stop token or a signal, before the source was exhausted

@@ -7,7 +7,9 @@
 #include <pawl/detail/call.hpp>
 #include <pawl/detail/diagnostics.hpp>
 #include <pawl/detail/fixed_string.hpp>
+#include <pawl/detail/migrate.hpp>
 #include <pawl/detail/step_draft.hpp>
+#include <pawl/detail/type_name.hpp>
 #include <pawl/item.hpp>
 #include <pawl/options.hpp>
 #include <pawl/outcome.hpp>
@@ -73,13 +75,17 @@ void check_exception_type() {
 ///
 /// Modifiers take the step by && and give it back: write them where the step is made.
 /// They throw pawl::error(bad_argument) for values that make no sense.
-template <detail::fixed_string Name, step_kind Kind, class F>
+/// `Migration` tells the types of its `.migrate` functions.
+template <detail::fixed_string Name, step_kind Kind, class F, class... Migration>
 class [[nodiscard]] step_of {
 public:
   using function_type = F;
+  using migrations = detail::types<Migration...>;
   static constexpr auto name = Name;
 
   explicit step_of(F what) : function_(std::move(what)), draft_(Name.view(), Kind) {}
+  /// For .migrate.
+  step_of(F what, detail::step_draft draft) : function_(std::move(what)), draft_(std::move(draft)) {}
 
   /// Calls the function as it is, with whatever it takes: this is how a step is tested alone.
   template <class... A>
@@ -95,7 +101,7 @@ public:
   template <class E>
   [[nodiscard]] step_of retry_on(const retry_options& options) && {
     detail::check_exception_type<E>();
-    draft_.retry_on(&detail::is_exception<E>, options);
+    draft_.retry_on(&detail::is_exception<E>, detail::type_name<E>, options);
     return std::move(*this);
   }
   /// An item whose step throws an E is skipped instead of failed, for the first `limit` items of a run.
@@ -103,7 +109,7 @@ public:
   template <class E>
   [[nodiscard]] step_of skip_on(std::int64_t limit) && {
     detail::check_exception_type<E>();
-    draft_.skip_on(&detail::is_exception<E>, limit);
+    draft_.skip_on(&detail::is_exception<E>, detail::type_name<E>, limit);
     return std::move(*this);
   }
   /// After this long the stop token of the call is requested, and if the call then throws pawl::step_stopped
@@ -117,9 +123,50 @@ public:
     draft_.version(number);
     return std::move(*this);
   }
+  /// What an older version of the step returned is made into what this one returns: `[](const Old&) -> New`, where
+  /// New is the step's result. An item that was recorded under a lower version, with a result whose schema is Old's,
+  /// then goes on with New instead of doing the step again: migrated, it is the same step. Beside a .version() above
+  /// 0; any number of them, each for an Old of another schema, none of them the result's own.
+  ///
+  /// Called when such an item is taken up (again where that run ended before the item's next step was recorded), and
+  /// by engine::result, from any thread, through const: it should depend on its argument alone. What is stored is
+  /// left as it is. If it throws, the item fails with the reason, and the next run calls it again.
+  template <class M>
+  [[nodiscard]] auto migrate(M make) && {
+    using problem = decltype(detail::migration_problem<this_step, M, Migration...>());
+    (void)sizeof(typename problem::problem);
+    if constexpr (std::is_same_v<problem, detail::fine>) {
+      using told = typename detail::migration_of<M>::type;
+      draft_.migrate(detail::make_migration<typename told::old_type, typename told::new_type>(
+          std::move(make), typename detail::signature_of<M>::parameters{}));
+      return step_of<Name, Kind, F, Migration..., told>(std::move(function_), std::move(draft_));
+    } else {
+      return std::move(*this);
+    }
+  }
+  /// Declares that a repeated effect does no harm (it overwrites, or its receiver knows the idempotency key). Changes
+  /// nothing that the engine does: workflow_of::describe tells it to whoever reads the chain. Not for pure steps.
+  [[nodiscard]] step_of idempotent() && {
+    if constexpr (Kind == step_kind::pure) (void)sizeof(detail::idempotent_on_pure<this_step>);
+    draft_.idempotent();
+    return std::move(*this);
+  }
   /// At most so many calls at the same time; pawl::serial for one. Without it: as many as there are workers.
   [[nodiscard]] step_of concurrency(std::int64_t limit) && {
     draft_.concurrency(limit);
+    return std::move(*this);
+  }
+  /// At most `calls` calls begin in any interval of length `per`, retries included: `.rate_limit({.calls = 100,
+  /// .per = 1s})`. Exact, not a mean: the times of the last `calls` calls are remembered, and another one begins when
+  /// the oldest of them is `per` ago. So a burst of `calls` may begin at once, and then nothing until the first is
+  /// `per` old; for evenly spread calls write {.calls = 1, .per = 10ms}. Counted in this process, over all workers,
+  /// from the start of each run: two runs, or two programs, do not know of each other.
+  ///
+  /// Items that wait hold no thread, and nothing is recorded of their waiting; they keep their place in the window. A
+  /// time-out begins with the call. Not for pure steps.
+  [[nodiscard]] step_of rate_limit(const rate_options& options) && {
+    if constexpr (Kind == step_kind::pure) (void)sizeof(detail::rate_limit_on_pure<this_step>);
+    draft_.rate_limit(options);
     return std::move(*this);
   }
   /// Keep the result stored beside the results of later steps. Not for a step that returns void.
@@ -138,6 +185,8 @@ public:
   [[nodiscard]] const detail::step_draft& draft() const { return draft_; }
 
 private:
+  using this_step = detail::the_step<detail::spelled<Name>>;  // for messages
+
   F function_;
   detail::step_draft draft_;
 };

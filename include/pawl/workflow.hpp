@@ -10,6 +10,7 @@
 #pragma once
 
 #include <pawl/codec.hpp>
+#include <pawl/describe.hpp>
 #include <pawl/detail/chain_draft.hpp>
 #include <pawl/detail/chain_layout.hpp>
 #include <pawl/detail/key.hpp>
@@ -56,6 +57,9 @@ public:
       return *this;
   }
 
+  /// The chain in words: each step with its guarantee, version, result and options. Print it, or to_json it.
+  [[nodiscard]] description describe() const { return detail::describe_chain(*chain_); }
+
 private:
   friend detail::workflow_access;
   explicit workflow_of(std::shared_ptr<const detail::chain> chain) : chain_(std::move(chain)) {}
@@ -84,8 +88,8 @@ const std::shared_ptr<const chain>& chain_of(const workflow_of<In, Out>& workflo
 
 template <class T>
 inline constexpr bool is_step = false;
-template <fixed_string Name, step_kind Kind, class F>
-inline constexpr bool is_step<step_of<Name, Kind, F>> = true;
+template <fixed_string Name, step_kind Kind, class F, class... Migration>
+inline constexpr bool is_step<step_of<Name, Kind, F, Migration...>> = true;
 
 /// The first argument that is no step, for the message.
 template <std::size_t Place, class First, class... More>

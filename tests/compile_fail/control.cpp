@@ -23,6 +23,12 @@ const auto flow =
         pawl::step<"view">([](std::string_view s) { return s.size(); }))
         .key(&url::text);
 
+const auto modified = pawl::workflow<"modified">(pawl::step<"read">([](const url&) { return page{}; })
+                                                     .version(2)
+                                                     .migrate([](const record& old) { return page{old.title}; })
+                                                     .migrate([](std::string&& old) { return page{std::move(old)}; })
+                                                     .idempotent()
+                                                     .rate_limit({.calls = 2}));
 const auto members = pawl::workflow<"members">(pawl::step<"parse">(&parser::parse, &shared));
 const auto moving = pawl::workflow<"moving">(pawl::step<"take">([](only_moves) {}));
 

@@ -15,6 +15,7 @@ struct run_shape {
   std::size_t workers = 1;
   std::size_t window = 64;
   bool check_codecs = true;
+  core::clock* time = &core::system_clock();
 };
 
 template <class In, class Out, class Source>
@@ -29,7 +30,7 @@ report run_source_over(core::backend& store, core::checkpoint_log& log, const wo
   settings.window_items = shape.window;
   settings.check_codecs = shape.check_codecs;
   const auto logger = quiet().logger;
-  core::run_state run(chain, record, store, log, core::system_clock(), *logger, settings);
+  core::run_state run(chain, record, store, log, *shape.time, *logger, settings);
   auto holder = detail::hold_source<In>(source);
   return core::run_session(run, detail::make_source(holder));
 }

@@ -4,6 +4,7 @@
 
 #include <pawl/detail/chain_draft.hpp>
 #include <pawl/detail/chain_types.hpp>
+#include <pawl/detail/migrate.hpp>
 #include <pawl/detail/value_type.hpp>
 
 #include <array>
@@ -188,7 +189,9 @@ struct slots : slot<I, Steps>... {};
     return found<typename first_problem<
         decltype(function_problem<step, words, typename step::function_type, typename here::type>()),
         decltype(parameters_problem<Place>(typename here::facts::parameters{})),
-        decltype(result_problem<step, typename here::facts::result>()), decltype(reuse_problem<Place>())>::problem>{};
+        decltype(result_problem<step, typename here::facts::result>()), decltype(reuse_problem<Place>()),
+        decltype(migrated_result_problem<the_step<spelled<step::name>>, typename here::value_after>(
+            typename step::migrations{}))>::problem>{};
   }
 
   /// The argument that a parameter gets.

@@ -197,6 +197,39 @@ struct not_an_exception_type {
   static_assert(holds_for<Exception>,
                 "pawl: .retry_on<E> and .skip_on<E> take the type of an exception: no reference, no const, no pointer");
 };
+template <class Step>
+struct idempotent_on_pure {
+  static_assert(holds_for<Step>,
+                "pawl: .idempotent() is for an effect that may be repeated; a pure step has none, so drop it, or make "
+                "it a pawl::step");
+};
+template <class Step>
+struct rate_limit_on_pure {
+  static_assert(holds_for<Step>,
+                "pawl: .rate_limit() protects what a step touches outside, and a pure step touches nothing; make it a "
+                "pawl::step, or drop it (.concurrency(n) limits calls at the same time)");
+};
+template <class Step, class Function>
+struct migration_tells_no_type {
+  static_assert(holds_for<Step, Function>,
+                "pawl: .migrate takes a function of one parameter, which tells what the older version returned: "
+                "[](const Old&) -> New");
+};
+template <class Step, class Old>
+struct migration_from_no_record {
+  static_assert(holds_for<Step, Old>,
+                "pawl: .migrate takes what an older version returned, and a value of this type cannot have been "
+                "recorded, as it has no codec");
+};
+template <class Step, class Old>
+struct duplicate_migration {
+  static_assert(holds_for<Step, Old>, "pawl: a step has two .migrate that take the same type; drop one");
+};
+template <class Step, class Gives, class Result>
+struct migration_gives_another_type {
+  static_assert(holds_for<Step, Gives, Result>,
+                "pawl: .migrate makes the very type that its step returns; nothing is converted");
+};
 template <class In, class Key>
 struct key_is_bool_or_floating {
   static_assert(holds_for<In, Key>,

@@ -78,10 +78,26 @@ using exception_test = bool (*)(const std::exception_ptr&);
 struct retry_rule {
   exception_test matches;
   retry_policy policy;
+  std::string_view exception{};  ///< the type's name, for people
 };
 struct skip_rule {
   exception_test matches;
-  std::uint64_t limit;  ///< at most so many skips by this rule in one run; further ones fail
+  std::uint64_t limit;           ///< at most so many skips by this rule in one run; further ones fail
+  std::string_view exception{};  ///< the type's name, for people
+};
+/// At most `calls` calls begin in any `per_s` seconds. calls 0: no limit.
+struct rate_rule {
+  std::uint64_t calls = 0;
+  double per_s = 0;
+};
+
+/// Makes a step's result of what an older version of the step returned.
+struct migration {
+  const value_type* from;            ///< what the older version returned
+  std::shared_ptr<const void> self;  ///< the user's function
+  /// Constructs the step's result at `to`; may move from `from`. Throws whatever the function throws, and has
+  /// constructed nothing then.
+  void (*apply)(const void* self, void* to, void* from);
 };
 
 struct erased_step {
@@ -103,6 +119,9 @@ struct erased_step {
   std::vector<skip_rule> skip_on;
   double timeout_s = 0;                 ///< 0: none. Cooperative, by the stop token
   std::uint32_t concurrency = 0;        ///< calls at the same time; 0: no limit
+  rate_rule rate;                       ///< of an effect only: an item waits for its checkpoint before those anyway
+  bool idempotent = false;              ///< the user declares that a repeated effect does no harm; for people
+  std::vector<migration> migrations;    ///< by distinct schemas, none of them the result's own
 };
 
 /// Receives one typed key. Exactly one call.

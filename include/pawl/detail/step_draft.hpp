@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace pawl::detail {
 
@@ -17,11 +18,14 @@ public:
   step_draft(std::string_view name, step_kind kind);
 
   void retry(const retry_options& options);
-  void retry_on(exception_test matches, const retry_options& options);
-  void skip_on(exception_test matches, std::int64_t limit);
+  void retry_on(exception_test matches, std::string_view exception, const retry_options& options);
+  void skip_on(exception_test matches, std::string_view exception, std::int64_t limit);
   void timeout(seconds limit);
   void version(std::uint32_t number) { step_.version = number; }
   void concurrency(std::int64_t limit);
+  void rate_limit(const rate_options& options);
+  void idempotent() { step_.idempotent = true; }
+  void migrate(migration from_older) { step_.migrations.push_back(std::move(from_older)); }
   void keep() { step_.keep = true; }
   void discard() { step_.discard = true; }
 
