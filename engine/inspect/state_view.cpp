@@ -6,6 +6,7 @@
 #include "inspect/left_plans.hpp"
 #include "inspect/typed_key.hpp"
 #include "state/open.hpp"
+#include "store/workflows.hpp"
 
 #include <numeric>
 #include <utility>

@@ -99,16 +99,13 @@ const chain_difference& verdict_maker::difference(revision_id id) const {
   return differences_.at(id);
 }
 
-// Is the value that step `completed` would take to be had?
-bool verdict_maker::value_stored(const stored_item& item, const chain_revision& stored, std::size_t completed,
-                                 bool input_at_hand) const {
+bool value_stored(const stored_item& item, const chain_revision& stored, std::size_t completed, bool input_at_hand) {
   const std::uint16_t value = latest_value(stored, completed);
   if (value == 0) return input_at_hand || item.input.present || item.input_is_key;
   if (item.result.present && item.result_step == value) return true;
   return std::any_of(item.kept.begin(), item.kept.end(), [&](const auto& kept) { return kept.first == value; });
 }
 
-// Are that value and all that later steps read beside it to be had?
 bool verdict_maker::can_go_on(const stored_item& item, const chain_revision& stored, std::size_t step,
                               bool input_at_hand) const {
   if (!value_stored(item, stored, step, input_at_hand)) return false;

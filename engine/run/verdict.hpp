@@ -42,6 +42,10 @@ struct chain_difference {
 };
 [[nodiscard]] chain_difference compare_chains(const chain_revision& stored, const chain_revision& now);
 
+// Is the value stored that the step behind `completed` steps of this recorded chain takes, or the input it is made of?
+[[nodiscard]] bool value_stored(const stored_item& item, const chain_revision& stored, std::size_t completed,
+                                bool input_at_hand);
+
 struct resume_policy {
   bool retry_failed = true;       // previously failed items are tried again
   bool rerun_changed = false;     // on_changed_chain: rerun
@@ -59,13 +63,12 @@ public:
   [[nodiscard]] bool certainly_stays(const stored_item& item) const;
   [[nodiscard]] const chain_difference& difference(revision_id revision) const;
   [[nodiscard]] const chain_revision& revision(revision_id revision) const;
-
-private:
-  [[nodiscard]] bool value_stored(const stored_item& item, const chain_revision& stored, std::size_t completed,
-                                  bool input_at_hand) const;
+  // Are the value that `step` takes and all that later steps read beside it to be had? Precondition: the recorded chain
+  // is the same as today's up to there.
   [[nodiscard]] bool can_go_on(const stored_item& item, const chain_revision& stored, std::size_t step,
                                bool input_at_hand) const;
 
+private:
   const workflow_record workflow_;
   const value_layout& layout_;
   const resume_policy policy_;
