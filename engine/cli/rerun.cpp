@@ -46,7 +46,7 @@ void add_rerun(CLI::App& tool, std::function<int()>& chosen) {
   command->add_option("WORKFLOW", given->workflow, "Whose items")->required()->type_name("");
   command->add_option("--from", given->from, "The step at which they go on")->required()->type_name("STEP");
   add_item_state_option(*command, given->only);
-  command->add_option("--key", given->keys, "Only this item; may be given several times")->type_name("KEY");
+  add_key_option(*command, given->keys, "Only this item");
   command->add_flag("--dry-run", given->dry_run, "Only say what would be changed");
   command->footer(
       "Example:\n  pawl rerun crawl.pawl crawl --from transform --state done\n\n"

@@ -58,8 +58,7 @@ void add_retry(CLI::App& tool, std::function<int()>& chosen) {
   CLI::App* const command = tool.add_subcommand("retry", "Make failed items unfinished again");
   add_state_directory(*command, given->state);
   command->add_option("WORKFLOW", given->workflow, "Only this one's")->type_name("");
-  command->add_option("--key", given->keys, "Only this item, sticky or not; may be given several times")
-      ->type_name("KEY");
+  add_key_option(*command, given->keys, "Only this item, sticky or not");
   command->add_flag("--sticky", given->sticky, "Also items whose failure is sticky");
   command->footer(
       "Example:\n  pawl retry crawl.pawl crawl --key https://example.org/\n\n"
