@@ -1,6 +1,8 @@
 // The public engine: a state directory, its checkpoint log, and the runs under way.
 #include <pawl/engine.hpp>
 
+#include "amend.hpp"
+#include "inspect/typed_key.hpp"
 #include "plan.hpp"
 #include "record/key.hpp"
 #include "results.hpp"
@@ -17,6 +19,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -101,6 +104,13 @@ struct engine::impl {
                   "open the state again");
   }
 
+  // A run of this workflow, from its ticket to its report; `session` is what it does.
+  [[nodiscard]] report run(const std::shared_ptr<const detail::chain>& chain, const run_options& chosen,
+                           const std::function<report(core::run_state&)>& session);
+  // Items of this workflow are changed while no run of it is under way. `change` gets a core::commit_group.
+  template <class Change>
+  void amend(const std::string& workflow, const Change& change);
+
   const std::filesystem::path state;
   const engine_options options;
   const std::shared_ptr<spdlog::logger> logger;
@@ -157,6 +167,13 @@ core::run_settings settings_of(const engine_options& options, const run_options&
   return settings;
 }
 
+std::vector<std::string> stored_keys(const std::vector<any_key>& keys) {
+  std::vector<std::string> typed;
+  typed.reserve(keys.size());
+  for (const any_key& key : keys) typed.push_back(core::stored_key(key));
+  return typed;
+}
+
 }  // namespace
 
 engine::engine(const std::filesystem::path& state, const engine_options& options) {
@@ -189,33 +206,31 @@ void engine::stop() noexcept { impl_->stop_runs(); }
 
 const std::filesystem::path& engine::state() const noexcept { return impl_->state; }
 
-report engine::run_erased(std::shared_ptr<const detail::chain> chain, const detail::erased_source& source,
-                          const run_options& options) {
-  check(*chain, options);
-  impl_->throw_if_failed();
-  const impl::admission_ticket ticket(*impl_, chain->name);
+report engine::impl::run(const std::shared_ptr<const detail::chain>& chain, const run_options& chosen,
+                         const std::function<report(core::run_state&)>& session) {
+  check(*chain, chosen);
+  throw_if_failed();
+  const admission_ticket ticket(*this, chain->name);
 
   const core::recorded_chain recorded(*chain);
   core::workflow_record record;
-  impl_->store->settle();  // what earlier runs recorded must be seen, or items would be admitted twice
-  impl_->log.between_commits(
-      [&] { record = impl_->store->open_workflow(chain->name, recorded.revision(), recorded.schemas()); });
+  store->settle();  // what earlier runs recorded must be seen, or items would be admitted twice
+  log.between_commits([&] { record = store->open_workflow(chain->name, recorded.revision(), recorded.schemas()); });
 
-  core::run_state run(chain, record, *impl_->store, impl_->log, core::system_clock(), *impl_->logger,
-                      settings_of(impl_->options, options));
-  const impl::registration registered(*impl_, run);
-  impl_->logger->info("event=run_started workflow={} workers={} known_items={}", chain->name, run.settings.workers,
-                      record.next_item);
+  core::run_state run(chain, record, *store, log, core::system_clock(), *logger, settings_of(options, chosen));
+  const registration registered(*this, run);
+  logger->info("event=run_started workflow={} workers={} known_items={}", chain->name, run.settings.workers,
+               record.next_item);
   for (const core::chain_revision& old : record.revisions) {
     const core::chain_difference& change = run.verdicts.difference(old.id);
     for (const std::string& one : change.migrations)
-      impl_->logger->info("event=results_migrate workflow={} revision={} change=\"{}\"", chain->name, old.id, one);
+      logger->info("event=results_migrate workflow={} revision={} change=\"{}\"", chain->name, old.id, one);
     if (!change.identical)
-      impl_->logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id, change.text);
+      logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id, change.text);
   }
   try {
-    report made = core::run_session(run, source);
-    impl_->logger->info(
+    report made = session(run);
+    logger->info(
         "event=run_finished workflow={} items={} done={} failed={} skipped={} pending={} in_progress={} resumed={} "
         "steps_saved={} seconds={:.3f}",
         chain->name, made.items, made.done, made.failed, made.skipped, made.pending, made.in_progress, made.resumed,
@@ -225,9 +240,57 @@ report engine::run_erased(std::shared_ptr<const detail::chain> chain, const deta
     throw error(errc::io, std::string("run: a thread could not be had from the system: ") + failure.what() +
                               "; raise the limit on threads and run again");
   } catch (const std::exception& failure) {
-    impl_->logger->error("event=run_failed workflow={} reason=\"{}\"", chain->name, core::printable(failure.what()));
+    logger->error("event=run_failed workflow={} reason=\"{}\"", chain->name, core::printable(failure.what()));
     throw;
   }
+}
+
+report engine::run_erased(std::shared_ptr<const detail::chain> chain, const detail::erased_source& source,
+                          const run_options& options) {
+  return impl_->run(chain, options, [&](core::run_state& run) { return core::run_session(run, source); });
+}
+
+report engine::resume_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) {
+  return impl_->run(chain, options, [](core::run_state& run) {
+    core::unfinished_items stored(run.store, run.workflow);
+    return core::run_session(run, stored);
+  });
+}
+
+template <class Change>
+void engine::impl::amend(const std::string& workflow, const Change& change) {
+  throw_if_failed();
+  const admission_ticket ticket(*this, workflow);
+  store->settle();
+  change([this](std::span<const std::byte> group) { log.between_commits([&] { store->commit({&group, 1}); }); });
+  store->flush();  // also where that is not asked of each step
+}
+
+amend_report engine::rerun_erased(const std::string& workflow, const detail::chain* chain, std::string_view from_step,
+                                  const rerun_options& options) {
+  amend_report made;
+  impl_->amend(workflow, [&](const core::commit_group& commit) {
+    made = core::rerun_items(*impl_->store, commit, workflow, chain, from_step, stored_keys(options.keys), options);
+  });
+  return made;
+}
+
+amend_report engine::rerun(std::string_view workflow, std::string_view from_step, const rerun_options& options) {
+  return rerun_erased(std::string(workflow), nullptr, from_step, options);
+}
+
+amend_report engine::retry(std::string_view workflow, const reopen_options& options) {
+  amend_report made;
+  impl_->amend(std::string(workflow), [&](const core::commit_group& commit) {
+    made = core::reopen_items(*impl_->store, commit, workflow, stored_keys(options.keys), options);
+  });
+  return made;
+}
+
+void engine::skip(std::string_view workflow, const any_key& key, std::string_view reason) {
+  impl_->amend(std::string(workflow), [&](const core::commit_group& commit) {
+    core::skip_item(*impl_->store, commit, workflow, core::stored_key(key), reason);
+  });
 }
 
 bool engine::read_result(const detail::chain& chain, const std::string& typed_key, const detail::value_type& type,

@@ -51,13 +51,7 @@ plan make_plan(backend& store, const detail::chain& chain, const run_options& op
       std::find_if(known.begin(), known.end(), [&](const workflow_record& one) { return one.name == chain.name; });
   if (found == known.end()) return made;
 
-  // Today's chain as a revision of its own, whether or not it is recorded: nothing is written here.
-  workflow_record workflow = *found;
-  chain_revision now = recorded_chain(chain).revision();
-  now.id = static_cast<revision_id>(workflow.revisions.back().id + 1);
-  workflow.current = now.id;
-  workflow.revisions.push_back(now);
-
+  const workflow_record workflow = with_chain(*found, chain);  // whether or not it is recorded: nothing is written here
   const value_layout layout(chain);
   const verdict_maker verdicts(workflow, layout,
                                {.retry_failed = options.on_failed == on_failed::retry,

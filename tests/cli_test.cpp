@@ -477,3 +477,115 @@ TEST_CASE("the tool reads beside an engine that has the state open, and after it
   static_cast<void>(engine.run(shop(), std::vector<std::string>{"another"}));
   CHECK(json::parse(run_tool({"status", dir / "s", "--json"}).out).at("workflows")[0].at("done") == 4);
 }
+
+TEST_CASE("rerun sets items back, and the program does them again") {
+  const temp_dir dir;
+  const std::string state = dir / "s";
+  make_shop(state, mixed);
+  const said dry = run_tool({"rerun", state, "shop", "--from", "check", "--dry-run"});
+  CHECK(dry.code == 0);
+  CHECK(dry.out == "shop: 5 would be set back to step 'check'\n");
+  CHECK(json::parse(run_tool({"status", state, "--json"}).out)["workflows"][0].at("done") == 3);
+  const said some =
+      run_tool({"rerun", state, "shop", "--from", "check", "--state", "done", "--key", "a", "--key", "bad 1"});
+  CHECK(some.code == 0);
+  CHECK(some.err.empty());
+  CHECK(some.out == "shop: 1 set back to step 'check'\n");
+  json one = json::parse(run_tool({"show", state, "a", "--json"}).out);
+  CHECK(one.at("state") == "in_progress");
+  CHECK(one.at("generation") == 1);
+  CHECK(run_tool({"rerun", state, "shop", "--from", "read"}).out == "shop: 5 set back to step 'read'\n");
+  {
+    pawl::engine engine(state, quiet());
+    const pawl::report report = engine.resume(shop());
+    CHECK(report.done == 3);
+    CHECK(report.failed == 1);
+    CHECK(report.skipped == 1);
+  }
+  one = json::parse(run_tool({"show", state, "a", "--json"}).out);
+  CHECK(one.at("state") == "done");
+  CHECK(one.at("generation") == 2);
+}
+
+TEST_CASE("rerun names what it cannot set back and changes nothing of it") {
+  const temp_dir dir;
+  const std::string state = dir / "s";
+  make_shop(state, mixed);
+  const said got = run_tool({"rerun", state, "shop", "--from", "write"});
+  CHECK(got.code == 1);
+  CHECK(lines_in(got.err) == 3);
+  CHECK(got.err.find("'check'") != std::string::npos);
+  CHECK(got.out == "shop: 0 set back to step 'write'; 2 not behind it; 3 left as they were\n");
+  CHECK(json::parse(run_tool({"status", state, "--json"}).out)["workflows"][0].at("done") == 3);
+  const said step = run_tool({"rerun", state, "shop", "--from", "wash"});
+  CHECK(step.code == 3);
+  CHECK(step.err.find("'read', 'check', 'write'") != std::string::npos);
+  CHECK(run_tool({"rerun", state, "ship", "--from", "read"}).code == 3);
+  CHECK(run_tool({"rerun", state, "shop", "--from", "read", "--key", "nobody"}).code == 3);
+  CHECK(run_tool({"rerun", state, "shop"}).code == 2);
+}
+
+TEST_CASE("retry and skip: a failed item is opened again, or given up with a reason") {
+  const temp_dir dir;
+  const std::string state = dir / "s";
+  make_shop(state, {"a", "bad 1", "bad 2"});
+  CHECK(run_tool({"retry", state}).out == "shop: 2 to be tried again\n");
+  CHECK(json::parse(run_tool({"show", state, "bad 1", "--json"}).out).at("state") == "in_progress");
+  const said wrong = run_tool({"retry", state, "shop", "--key", "a"});
+  CHECK(wrong.code == 1);
+  CHECK(wrong.err.find("'a'") != std::string::npos);
+  CHECK(wrong.err.find("done") != std::string::npos);
+
+  const said skipped = run_tool({"skip", state, "shop", "bad 2", "--reason", "gone for good"});
+  CHECK(skipped.code == 0);
+  CHECK(skipped.out == "shop: bad 2 is skipped\n");
+  const json item = json::parse(run_tool({"show", state, "bad 2", "--json"}).out);
+  CHECK(item.at("state") == "skipped");
+  CHECK(item.at("error") == "gone for good");
+  const said done = run_tool({"skip", state, "shop", "a", "--reason", "why not"});
+  CHECK(done.code == 1);
+  CHECK(done.err.find("is done") != std::string::npos);
+  CHECK(run_tool({"skip", state, "shop", "a"}).code == 2);
+  CHECK(run_tool({"skip", state, "shop", "nobody", "--reason", "x"}).code == 3);
+}
+
+TEST_CASE("retry leaves sticky failures alone until it is told") {
+  const temp_dir dir;
+  const std::string state = dir / "s";
+  {
+    pawl::engine engine(state, quiet());
+    const auto w = pawl::workflow<"w">(pawl::step<"s">([](int n) -> int {
+      throw pawl::sticky_failure("no " + std::to_string(n));
+    }));
+    REQUIRE(engine.run(w, std::vector<int>{1, 2, 3}).failed == 3);
+  }
+  CHECK(run_tool({"retry", state, "w"}).out ==
+        "w: 0 to be tried again; 3 sticky, which --sticky or --key opens\n");
+  CHECK(run_tool({"retry", state, "w", "--key", "2"}).out == "w: 1 to be tried again\n");
+  CHECK(run_tool({"retry", "--key", "1", state, "w"}).out == "w: 1 to be tried again\n");
+  CHECK(run_tool({"retry", state, "--sticky"}).out == "w: 1 to be tried again\n");
+  CHECK(json::parse(run_tool({"status", state, "--json"}).out)["workflows"][0].at("pending") == 3);
+}
+
+TEST_CASE("what changes a state is refused beside an engine, makes none, and keeps its durability") {
+  const temp_dir dir;
+  const std::string state = dir / "s";
+  {
+    pawl::engine_options options = quiet();
+    options.durability = pawl::durability::process;
+    pawl::engine engine(state, options);
+    static_cast<void>(engine.run(shop(), mixed));
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"rerun", state, "shop", "--from", "check"},
+          {"retry", state},
+          {"skip", state, "shop", "bad 1", "--reason", "x"}}) {
+      const said got = run_tool(command);
+      CHECK(got.code == 1);
+      CHECK(got.err.find(std::to_string(::getpid())) != std::string::npos);
+    }
+  }
+  CHECK(run_tool({"retry", state}).code == 0);
+  CHECK(json::parse(run_tool({"status", state, "--json"}).out).at("durability") == "process");
+  CHECK(run_tool({"retry", dir / "t"}).code == 3);
+  CHECK_FALSE(std::filesystem::exists(dir / "t"));
+}

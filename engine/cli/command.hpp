@@ -28,5 +28,8 @@ void add_show(CLI::App& tool, std::function<int()>& chosen);
 void add_describe(CLI::App& tool, std::function<int()>& chosen);
 void add_plan(CLI::App& tool, std::function<int()>& chosen);
 void add_export(CLI::App& tool, std::function<int()>& chosen);
+void add_rerun(CLI::App& tool, std::function<int()>& chosen);
+void add_retry(CLI::App& tool, std::function<int()>& chosen);
+void add_skip(CLI::App& tool, std::function<int()>& chosen);
 
 }  // namespace pawl::cli

@@ -28,6 +28,12 @@ void add_item_state_option(CLI::App& command, std::optional<item_state>& state) 
       ->type_name("STATE");
 }
 
+void add_key_option(CLI::App& command, std::vector<std::string>& keys, const std::string& which) {
+  command.add_option("--key", keys, which + "; may be given several times")
+      ->allow_extra_args(false)  // each takes one: what follows is STATE or WORKFLOW
+      ->type_name("KEY");
+}
+
 void add_json_flag(CLI::App& command, bool& json) { command.add_flag("--json", json, "Print JSON, for programs"); }
 
 }  // namespace pawl::cli

@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -21,6 +22,8 @@ struct usage_error : std::runtime_error {
 void add_state_directory(CLI::App& command, std::string& path);
 void add_workflow_option(CLI::App& command, std::string& workflow);
 void add_item_state_option(CLI::App& command, std::optional<item_state>& state);
+// --key KEY, as often as wanted. `which`: what it chooses.
+void add_key_option(CLI::App& command, std::vector<std::string>& keys, const std::string& which);
 void add_json_flag(CLI::App& command, bool& json);
 
 }  // namespace pawl::cli

@@ -1,6 +1,7 @@
 // pawl show: one item whole.
 #include "cli/command.hpp"
 #include "cli/json.hpp"
+#include "cli/keys.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/pages.hpp"
@@ -29,17 +30,6 @@ struct arguments {
   bool hex = false;
   bool json = false;
 };
-
-std::optional<any_key> as_integer(const std::string& text) {
-  const char* const end = text.data() + text.size();
-  std::int64_t negative = 0;
-  std::uint64_t positive = 0;
-  if (const auto read = std::from_chars(text.data(), end, positive); read.ec == std::errc{} && read.ptr == end)
-    return positive;
-  if (const auto read = std::from_chars(text.data(), end, negative); read.ec == std::errc{} && read.ptr == end)
-    return negative;
-  return std::nullopt;
-}
 
 std::string bytes_of_hex(const std::string& text) {
   std::string bytes;

@@ -2,6 +2,7 @@
 
 #include "inspect/typed_key.hpp"
 #include "record/key.hpp"
+#include "store/workflows.hpp"
 
 #include <pawl/error.hpp>
 
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::size_t rows_in_a_snapshot_max = 8192;
 constexpr std::size_t page_bytes_max = std::size_t{4} << 20;
-constexpr std::size_t names_told_max = 20;
 
 // Where a page goes on: "WORKFLOW.ITEM", the first item that it may hold.
 struct cursor {
@@ -179,16 +179,6 @@ item_page read_page(backend& store, const item_query& query, parsed_schemas& sch
   if (query.limit == 0)
     throw error(errc::bad_argument, "inspect: a page of no items was asked for; ask for at least 1");
   return page_reader(store, query, schemas).read();
-}
-
-const workflow_record& workflow_named(const std::vector<workflow_record>& known, std::string_view name) {
-  for (const workflow_record& one : known)
-    if (one.name == name) return one;
-  std::string names;
-  for (std::size_t i = 0; i < known.size() && i < names_told_max; ++i)
-    names += (i == 0 ? "'" : ", '") + printable(known[i].name) + "'";
-  throw error(errc::not_found, "inspect: there is no workflow '" + printable(name) + "' in this state; " +
-                                   (names.empty() ? "it has none yet" : "it has " + names));
 }
 
 }  // namespace pawl::core

@@ -13,7 +13,4 @@ namespace pawl::core {
 // Throws pawl::error: not_found, bad_argument as state_view::items says; what the backend throws.
 [[nodiscard]] item_page read_page(backend& store, const item_query& query, parsed_schemas& schemas);
 
-// The workflow of that name among `known`. Throws pawl::error(not_found) with the names that there are.
-[[nodiscard]] const workflow_record& workflow_named(const std::vector<workflow_record>& known, std::string_view name);
-
 }  // namespace pawl::core

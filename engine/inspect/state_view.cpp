@@ -7,6 +7,7 @@
 #include "inspect/left_plans.hpp"
 #include "inspect/typed_key.hpp"
 #include "state/open.hpp"
+#include "store/workflows.hpp"
 
 #include <algorithm>
 #include <numeric>

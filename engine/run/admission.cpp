@@ -43,6 +43,15 @@ admission::admission(run_state& run, const detail::erased_source& source)
       next_id_(run.workflow.next_item),
       resume_(run) {}
 
+admission::admission(run_state& run, unfinished_items& stored)
+    : run_(run),
+      source_{},
+      unfinished_(&stored),
+      pool_(run.layout, run.settings.window_items),
+      in_flight_(run.settings.window_items),
+      next_id_(run.workflow.next_item),
+      resume_(run) {}
+
 bool admission::has_room() const noexcept {
   return !exhausted_.load(std::memory_order_acquire) && !run_.stopping() &&
          in_use_.load(std::memory_order_relaxed) < run_.settings.window_items &&
@@ -75,7 +84,8 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
   // Items that are done cost a look-up and no place: go on until there is something to run.
   for (int round = 0; round < rounds_at_most && has_room_now(); ++round) {
     if (own.size() != own_before || recorded_.size() + so_far.waiting != 0) break;
-    for (std::size_t tries = 0; tries < tries_at_most && has_room_now() && pull_one(); ++tries) {
+    for (std::size_t tries = 0; tries < tries_at_most && has_room_now(); ++tries) {
+      if (!(unfinished_ != nullptr ? pull_unfinished() : pull_one())) break;
       ++pulled;
       if (now_ns_ - began_ns > slow_source_ns) break;  // start what is here
     }
@@ -128,6 +138,44 @@ bool admission::pull_one() {
     drop(item);
     return true;
   }
+  bytes_change_ += item->bytes;
+  group_.push_back(item);
+  return true;
+}
+
+// The same for an item out of the state, without its input.
+bool admission::pull_unfinished() {
+  active_item* item = pool_.take();
+  if (item == nullptr) return false;
+  try {
+    if (!unfinished_->next(next_unfinished_)) {
+      exhausted_.store(true, std::memory_order_release);
+      pool_.give_back(item);
+      return false;
+    }
+  } catch (...) {
+    pool_.give_back(item);
+    exhausted_.store(true, std::memory_order_release);
+    run_.note_failure(std::current_exception());  // what was taken up before it is finished
+    return false;
+  }
+  now_ns_ = run_.time.now_ns();
+  ++new_items_;
+  if (!next_unfinished_.problem.empty()) {
+    run_.count(item_state::failed);
+    run_.note_end(item_state::failed, next_unfinished_.key, 0, next_unfinished_.problem);
+    pool_.give_back(item);
+    return true;
+  }
+  item->is_new = false;
+  item->id = next_unfinished_.id;
+  item->ordinal = ++pulled_;
+  item->bytes = run_.layout.size();
+  item->key.swap(next_unfinished_.key);
+  item->key_hash = key_table::hash(item->key);
+  if (!in_flight_.insert(item))
+    throw error(errc::damaged, "run: two items of the state have the key '" + printable_key(item->key) +
+                                   "'; run `pawl verify` on the state");
   bytes_change_ += item->bytes;
   group_.push_back(item);
   return true;
@@ -204,6 +252,10 @@ bool admission::may_be_unseen(const active_item& item) {
 // Finds out what is stored of an item, and what is to be done with it.
 void admission::settle(active_item* item, found& so_far) {
   try {
+    if (unfinished_ != nullptr) {
+      take_up(item, so_far);
+      return;
+    }
     if (run_.records && find(*item)) {
       settle_stored(item, stored_, so_far);
       return;
@@ -263,6 +315,13 @@ void admission::settle_stored(active_item* item, const stored_item& stored, foun
     run_.note_end(item_state::failed, item->key, item->step, failure.what());
     end_failed(*item, so_far.into, stored.revision, failure.what());
   }
+}
+
+// What only a run over its source can take up stays as it is recorded.
+void admission::leave_unfinished(active_item* item, const stored_item& stored, std::string_view reason) {
+  run_.count(stored.state);
+  run_.note_left(item->key, item->step, stored.state, reason);
+  drop(item);
 }
 
 // Encodes the input into input_bytes_, schema hash first. False where it has no codec or is its own key.
@@ -350,7 +409,10 @@ void admission::end_failed(active_item& item, lane& into, revision_id revision, 
 // An item that is stored and has something to do.
 void admission::take_up(active_item* item, found& so_far) {
   stored_item stored;
-  if (!resume_.view().find(run_.workflow.id, item->key, stored, true))
+  const bool has_input = unfinished_ == nullptr;
+  const bool there = has_input ? resume_.view().find(run_.workflow.id, item->key, stored, true)
+                               : resume_.view().load(run_.workflow.id, item->id, stored);
+  if (!there)
     throw error(errc::damaged, "run: an item was found and then not; run `pawl verify` on the state");
   item->generation = stored.generation;
   item->sequence = stored.sequence;
@@ -358,7 +420,8 @@ void admission::take_up(active_item* item, found& so_far) {
   item->step = stored.reached;
   item->state = stored.state;
 
-  if (input_changed(*item, stored)) {
+  if (!has_input) run_.note_revision(stored.revision);
+  if (has_input && input_changed(*item, stored)) {
     run_.counts.changed_inputs.fetch_add(1, std::memory_order_relaxed);
     ++so_far.waiting;
     if (run_.settings.options.on_changed_input == on_changed_input::fail)
@@ -368,10 +431,14 @@ void admission::take_up(active_item* item, found& so_far) {
     return;
   }
   // `ignore`: the recorded input, where there is one, and not the one at hand.
-  if (run_.settings.options.on_changed_input == on_changed_input::ignore && stored.input.present)
+  if (has_input && run_.settings.options.on_changed_input == on_changed_input::ignore && stored.input.present)
     destroy_value(run_.layout, *item, 0);
 
-  const verdict said = run_.verdicts.decide(stored, true);
+  const verdict said = run_.verdicts.decide(stored, has_input);
+  if (!has_input && said.kind == verdict_kind::held && run_.verdicts.decide(stored, true).kind != verdict_kind::held) {
+    leave_unfinished(item, stored, said.reason);
+    return;
+  }
   switch (said.kind) {
     case verdict_kind::stay:
       run_.count(stored.state);

@@ -1,5 +1,8 @@
 // Admission: from the source into the window.
 //
+// The source is the user's, or what is unfinished in the state (run/unfinished.hpp): then nothing is new and no input
+// is at hand, and the rest is the same.
+//
 // Pulls inputs, finds out what is stored of each, and makes items of those that
 // have something to do. One worker at a time admits, in groups; the window is
 // bounded in items and in bytes, so the source is pulled only as fast as items end.
@@ -17,6 +20,7 @@
 #include "run/ready_queue.hpp"
 #include "run/resume.hpp"
 #include "run/run_state.hpp"
+#include "run/unfinished.hpp"
 #include "run/unseen_keys.hpp"
 
 #include <pawl/error.hpp>
@@ -33,6 +37,8 @@ namespace pawl::core {
 class admission {
 public:
   admission(run_state& run, const detail::erased_source& source);
+  // Takes up what is unfinished; `stored` must outlive it.
+  admission(run_state& run, unfinished_items& stored);
 
   // Admits a group, writing its first checkpoints into `into`, the lane of the calling worker. New items, `most`
   // of them, go into `own`: their admission is in the caller's lane and not acknowledged, so they are the
@@ -52,6 +58,7 @@ public:
 
 private:
   bool pull_one();
+  bool pull_unfinished();
   bool read_key(active_item& item);
   void give_up_source(errc code, const std::string& sentence);
   // What one call of admit() has found so far.
@@ -63,6 +70,7 @@ private:
   };
   void settle(active_item* item, found& so_far);
   void settle_stored(active_item* item, const stored_item& stored, found& so_far);
+  void leave_unfinished(active_item* item, const stored_item& stored, std::string_view reason);
   void leave_out(active_item* item, std::string_view reason);
   void refresh();
   void expect_group();
@@ -89,6 +97,8 @@ private:
 
   run_state& run_;
   const detail::erased_source source_;
+  unfinished_items* const unfinished_ = nullptr;  // in place of it
+  unfinished_item next_unfinished_;
   std::mutex mutex_;
   item_pool pool_;
   key_table in_flight_;

@@ -2,6 +2,8 @@
 
 #include <pawl/schema.hpp>
 
+#include <utility>
+
 namespace pawl::core {
 
 recorded_chain::recorded_chain(const detail::chain& chain) {
@@ -26,6 +28,15 @@ recorded_chain::recorded_chain(const detail::chain& chain) {
 
 void recorded_chain::add_schema(const detail::value_type& type) {
   schemas_.push_back({type.describe().hash(), type.describe().canonical()});
+}
+
+workflow_record with_chain(const workflow_record& known, const detail::chain& chain) {
+  workflow_record workflow = known;
+  chain_revision now = recorded_chain(chain).revision();
+  now.id = static_cast<revision_id>(workflow.revisions.back().id + 1);
+  workflow.current = now.id;
+  workflow.revisions.push_back(std::move(now));
+  return workflow;
 }
 
 }  // namespace pawl::core

@@ -24,4 +24,7 @@ private:
   std::vector<schema_record> schemas_;
 };
 
+// The workflow as it would be if `chain` were recorded, as a revision of its own, for asking about it beforehand.
+[[nodiscard]] workflow_record with_chain(const workflow_record& known, const detail::chain& chain);
+
 }  // namespace pawl::core

@@ -39,10 +39,19 @@ void run_state::note_held(std::string_view key, std::uint16_t step, std::string_
   note_end(item_state::failed, key, step, reason);
 }
 
+void run_state::note_left(std::string_view key, std::uint16_t step, item_state state, std::string_view reason) {
+  const std::string& name = step < chain->steps.size() ? chain->steps[step].name : chain->name;
+  counts.left.fetch_add(1, std::memory_order_relaxed);
+  if (state != item_state::failed) counts.left_unfinished.fetch_add(1, std::memory_order_relaxed);
+  const std::scoped_lock lock(entries_mutex_);
+  if (left_.size() < entries_kept) left_.push_back({printable_key(key), name, printable(reason)});
+}
+
 void run_state::fill_entries(report& into) const {
   const std::scoped_lock lock(entries_mutex_);
   into.first_failures = failures_;
   into.first_skips = skips_;
+  into.first_left = left_;
 }
 
 }  // namespace pawl::core

@@ -50,6 +50,8 @@ struct run_counts {
   std::atomic<std::uint64_t> redone{0};
   std::atomic<std::uint64_t> migrated{0};
   std::atomic<std::uint64_t> held{0};
+  std::atomic<std::uint64_t> left{0};
+  std::atomic<std::uint64_t> left_unfinished{0};  // of those, the ones that have not failed
   std::atomic<std::uint64_t> steps{0};
 };
 
@@ -124,6 +126,8 @@ public:
   void note_end(item_state state, std::string_view key, std::uint16_t step, std::string_view reason);
   // An item that is held: few are enough, their reasons are alike.
   void note_held(std::string_view key, std::uint16_t step, std::string_view reason);
+  // An item that is left as it is, in `state`.
+  void note_left(std::string_view key, std::uint16_t step, item_state state, std::string_view reason);
   void fill_entries(report& into) const;
 
   // Microseconds of the Unix epoch, by the monotonic clock from the start of the run: no second reading.
@@ -164,6 +168,7 @@ private:
   std::size_t held_noted_ = 0;
   std::vector<report_entry> failures_;
   std::vector<report_entry> skips_;
+  std::vector<report_entry> left_;
 };
 
 }  // namespace pawl::core

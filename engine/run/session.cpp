@@ -192,7 +192,8 @@ report make_report(const run_state& run, const crew& workers, const backend_tota
   made.redone = counts.redone;
   made.migrated = counts.migrated;
   made.held = counts.held;
-  made.stopped = stopped || made.pending + made.in_progress != 0;
+  made.left = counts.left;
+  made.stopped = stopped || made.pending + made.in_progress != counts.left_unfinished;
   made.seconds = static_cast<double>(run.time.now_ns() - run.started_ns) * 1e-9;
   made.steps = counts.steps;
   const backend_totals after = run.store.totals();
@@ -213,14 +214,11 @@ bool any_timeout(const detail::chain& chain) {
   return std::any_of(chain.steps.begin(), chain.steps.end(), [](const auto& step) { return step.timeout_s > 0; });
 }
 
-}  // namespace
-
-report run_session(run_state& run, const detail::erased_source& source) {
+report run_session_from(run_state& run, admission& entry, std::optional<std::uint64_t> size_hint) {
   const run_options& options = run.settings.options;
   const backend_totals before = run.store.totals();
-  admission entry(run, source);
   crew workers(run, entry);
-  progress_maker progress_of(run, source.size);
+  progress_maker progress_of(run, size_hint);
 
   std::optional<signal_guard> signals;
   if (options.stop_on_signals) signals.emplace();
@@ -252,6 +250,18 @@ report run_session(run_state& run, const detail::erased_source& source) {
     }
   }
   return make_report(run, workers, before, run.stopping() && !entry.exhausted());
+}
+
+}  // namespace
+
+report run_session(run_state& run, const detail::erased_source& source) {
+  admission entry(run, source);
+  return run_session_from(run, entry, source.size);
+}
+
+report run_session(run_state& run, unfinished_items& source) {
+  admission entry(run, source);
+  return run_session_from(run, entry, source.size());
 }
 
 }  // namespace pawl::core

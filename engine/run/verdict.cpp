@@ -121,6 +121,12 @@ const chain_difference& verdict_maker::difference(revision_id id) const {
   return differences_.at(id);
 }
 
+bool value_stored(const stored_item& item, const chain_revision& stored, std::size_t completed, bool input_at_hand) {
+  const std::uint16_t value = latest_value(stored, completed);
+  if (value == 0) return input_at_hand || item.input.present || item.input_is_key;
+  return payload_of(item, value) != nullptr;
+}
+
 // Is what is stored of a value what today's step returns, or can it be made of it? The revision does not tell alone: a
 // record made since then, of a failed attempt or a later step, raises it and leaves what an older version returned.
 bool verdict_maker::readable(const chain_revision& stored, std::uint16_t value, const stored_payload& payload) const {
@@ -130,8 +136,8 @@ bool verdict_maker::readable(const chain_revision& stored, std::uint16_t value, 
 }
 
 // Is the value that step `completed` would take to be had?
-bool verdict_maker::value_stored(const stored_item& item, const chain_revision& stored, std::size_t completed,
-                                 bool input_at_hand) const {
+bool verdict_maker::value_at_hand(const stored_item& item, const chain_revision& stored, std::size_t completed,
+                                  bool input_at_hand) const {
   const std::uint16_t value = latest_value(stored, completed);
   if (value == 0) return input_at_hand || item.input.present || item.input_is_key;
   const stored_payload* payload = payload_of(item, value);
@@ -148,13 +154,12 @@ std::string verdict_maker::cause(const stored_item& item, const chain_revision& 
          (is_there ? "stored as an older version returned it, and no .migrate takes that" : "not stored");
 }
 
-// Are that value and all that later steps read beside it to be had?
 bool verdict_maker::can_go_on(const stored_item& item, const chain_revision& stored, std::size_t step,
                               bool input_at_hand) const {
-  if (!value_stored(item, stored, step, input_at_hand)) return false;
+  if (!value_at_hand(item, stored, step, input_at_hand)) return false;
   for (std::size_t value = 0; value <= step && value < layout_.count(); ++value) {
     if (layout_.latest_after(value) != value || !layout_.read_from(value, step)) continue;
-    if (!value_stored(item, stored, value, input_at_hand)) return false;
+    if (!value_at_hand(item, stored, value, input_at_hand)) return false;
   }
   return true;
 }

@@ -49,6 +49,10 @@ struct chain_difference {
 // What is stored of the value with this number; null where nothing is.
 [[nodiscard]] const stored_payload* payload_of(const stored_item& item, std::uint16_t value) noexcept;
 
+// Is the value stored that the step behind `completed` steps of this recorded chain takes, or the input it is made of?
+[[nodiscard]] bool value_stored(const stored_item& item, const chain_revision& stored, std::size_t completed,
+                                bool input_at_hand);
+
 struct resume_policy {
   bool retry_failed = true;       // previously failed items are tried again
   bool rerun_changed = false;     // on_changed_chain: rerun
@@ -66,14 +70,16 @@ public:
   [[nodiscard]] bool certainly_stays(const stored_item& item) const;
   [[nodiscard]] const chain_difference& difference(revision_id revision) const;
   [[nodiscard]] const chain_revision& revision(revision_id revision) const;
+  // Are the value that `step` takes and all that later steps read beside it to be had? Precondition: the recorded chain
+  // is the same as today's up to there.
+  [[nodiscard]] bool can_go_on(const stored_item& item, const chain_revision& stored, std::size_t step,
+                               bool input_at_hand) const;
 
 private:
   [[nodiscard]] bool readable(const chain_revision& stored, std::uint16_t value, const stored_payload& payload) const;
   [[nodiscard]] std::string cause(const stored_item& item, const chain_revision& stored) const;
-  [[nodiscard]] bool value_stored(const stored_item& item, const chain_revision& stored, std::size_t completed,
-                                  bool input_at_hand) const;
-  [[nodiscard]] bool can_go_on(const stored_item& item, const chain_revision& stored, std::size_t step,
-                               bool input_at_hand) const;
+  [[nodiscard]] bool value_at_hand(const stored_item& item, const chain_revision& stored, std::size_t completed,
+                                   bool input_at_hand) const;
 
   const workflow_record workflow_;
   const value_layout& layout_;

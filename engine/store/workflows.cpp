@@ -1,5 +1,7 @@
 #include "store/workflows.hpp"
 
+#include "record/key.hpp"
+
 #include <pawl/error.hpp>
 
 #include <algorithm>
@@ -8,6 +10,8 @@
 
 namespace pawl::core {
 namespace {
+
+constexpr std::size_t names_told_max = 20;
 
 bool same_chain(const chain_revision& a, const chain_revision& b) {
   return a.input_schema == b.input_schema && a.input_is_key == b.input_is_key && a.steps == b.steps;
@@ -54,6 +58,16 @@ void add_completed(const workflow_record& workflow, const chain_revision& revisi
     for (std::size_t reached = completed; reached < histogram.size(); ++reached)
       into.completed[step] += histogram[reached];
   }
+}
+
+const workflow_record& workflow_named(std::span<const workflow_record> known, std::string_view name) {
+  for (const workflow_record& one : known)
+    if (one.name == name) return one;
+  std::string names;
+  for (std::size_t i = 0; i < known.size() && i < names_told_max; ++i)
+    names += (i == 0 ? "'" : ", '") + printable(known[i].name) + "'";
+  throw error(errc::not_found, "state: there is no workflow '" + printable(name) + "'; " +
+                                   (names.empty() ? "the state has none yet" : "the state has " + names));
 }
 
 }  // namespace pawl::core

@@ -23,4 +23,7 @@ std::size_t open_among(std::span<const workflow_record> known, std::string_view 
 void add_completed(const workflow_record& workflow, const chain_revision& revision,
                    std::span<const std::uint64_t> histogram, workflow_counts& into);
 
+// The workflow of that name. Throws pawl::error(not_found) with the names that there are.
+[[nodiscard]] const workflow_record& workflow_named(std::span<const workflow_record> known, std::string_view name);
+
 }  // namespace pawl::core

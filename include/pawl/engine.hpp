@@ -7,6 +7,7 @@
 // with a policy in it is compiled.
 #pragma once
 
+#include <pawl/amend.hpp>
 #include <pawl/options.hpp>
 #include <pawl/plan.hpp>
 #include <pawl/report.hpp>
@@ -17,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace pawl {
 
@@ -57,6 +59,46 @@ public:
   template <class In, class Out, class Source>
   report run(const workflow_of<In, Out>& workflow, Source&& source, const run_options& options = {});
 
+  /// Finishes what is unfinished of `workflow` in the state, without a source: pending items, those in progress, and
+  /// failed ones as a run over their source would take them up again, in the order in which they were admitted.
+  ///
+  /// An item goes on where its latest result is stored, or its input, or its key is its input. One of which none is, so
+  /// that only a run over its source can take it up, is counted and named in the report (`left`, `first_left`) and
+  /// stays as it is. The report counts unfinished and failed items only. Otherwise as run().
+  template <class In, class Out>
+  report resume(const workflow_of<In, Out>& workflow, const run_options& options = {});
+
+  /// Sets items back so that they go on at the step named `from_step`, with the kept results of earlier steps and a new
+  /// generation: idempotency keys of the steps that are done again are new. The next run() or resume() does them.
+  ///
+  /// An item of which the value that the step takes is not stored (a result without `.keep()`; for the first step, the
+  /// input of a done item, unless its key is its input) is left as it is and told with the reason. One that has not come
+  /// behind that step is `unchanged`.
+  /// Named by text, no C++ types are needed, and values that later steps read beside their input (pawl::item,
+  /// pawl::from) are not looked for: an item that lacks one is stopped by the next run, with the reason.
+  ///
+  /// Each item is changed wholly or not at all, and all that the answer counts is durable when it returns; after a crash
+  /// or an error in the middle call it again, and it goes on. Throws not_found, with the names that there are, for a
+  /// workflow or a step that is not recorded, and, before anything is changed, for a key; bad_argument where a run of
+  /// the workflow is under way.
+  template <class In, class Out>
+  amend_report rerun(const workflow_of<In, Out>& workflow, std::string_view from_step, const rerun_options& options = {});
+  amend_report rerun(std::string_view workflow, std::string_view from_step, const rerun_options& options = {});
+
+  /// Makes failed items unfinished again, at the step where they failed, with attempts counted anew and the same
+  /// idempotency keys. (A run does the same on its own with failures that are not sticky.) One that is named by key and
+  /// has not failed is left and told. Durability and errors as of rerun().
+  template <class In, class Out>
+  amend_report retry(const workflow_of<In, Out>& workflow, const reopen_options& options = {});
+  amend_report retry(std::string_view workflow, const reopen_options& options = {});
+
+  /// Makes an unfinished or failed item `skipped`, for this reason; durable when it returns. Later runs leave it so.
+  /// Throws bad_argument where the item is done or skipped already, or the reason is empty or above 8 KiB; not_found;
+  /// bad_argument where a run of the workflow is under way.
+  template <class In, class Out>
+  void skip(const workflow_of<In, Out>& workflow, const any_key& key, std::string_view reason);
+  void skip(std::string_view workflow, const any_key& key, std::string_view reason);
+
   /// The kept result of a done item, or nothing where the item is unknown, not done, or has none.
   /// `key`: what the workflow's key projection gives for it. T: the workflow's Out unless named; a result that
   /// was recorded under another schema is read by field name. Throws schema_mismatch, codec_failed, damaged.
@@ -87,6 +129,9 @@ private:
 
   [[nodiscard]] report run_erased(std::shared_ptr<const detail::chain> chain, const detail::erased_source& source,
                                   const run_options& options);
+  [[nodiscard]] report resume_erased(std::shared_ptr<const detail::chain> chain, const run_options& options);
+  [[nodiscard]] amend_report rerun_erased(const std::string& workflow, const detail::chain* chain,
+                                          std::string_view from_step, const rerun_options& options);
   [[nodiscard]] bool read_result(const detail::chain& chain, const std::string& typed_key,
                                  const detail::value_type& type, void* storage) const;
   [[nodiscard]] pawl::plan plan_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) const;

@@ -1,6 +1,7 @@
 // All that a program which uses pawl needs. Start reading at engine.hpp.
 #pragma once
 
+#include <pawl/amend.hpp>
 #include <pawl/codec.hpp>
 #include <pawl/context.hpp>
 #include <pawl/describe.hpp>

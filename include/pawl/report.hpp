@@ -44,12 +44,12 @@ struct report_entry {
 struct report {
   std::string workflow;
 
-  std::uint64_t items = 0;  ///< distinct keys that the source gave
+  std::uint64_t items = 0;  ///< distinct keys that the source gave; of resume(): unfinished and failed items
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
   std::uint64_t skipped = 0;
-  std::uint64_t pending = 0;      ///< admitted, no step completed: only where the run was stopped
-  std::uint64_t in_progress = 0;  ///< some step completed or tried, not ended: only where the run was stopped
+  std::uint64_t pending = 0;      ///< admitted, no step completed: only where the run was stopped, or of those `left`
+  std::uint64_t in_progress = 0;  ///< some step completed or tried, not ended: likewise
 
   std::uint64_t settled_before = 0;  ///< of the items: ended in an earlier run and left as they were
   std::uint64_t duplicates = 0;      ///< further occurrences of a key in the source; not counted as items
@@ -59,6 +59,7 @@ struct report {
   std::uint64_t redone = 0;          ///< of the items: did recorded steps again because the chain changed
   std::uint64_t migrated = 0;        ///< of the items: went on with a result that `.migrate` made of an older one
   std::uint64_t held = 0;            ///< of the failed: stopped because going on would repeat recorded effects
+  std::uint64_t left = 0;            ///< of the items of resume(): only a run over their source can take them up
 
   bool stopped = false;        ///< by engine::stop, a stop token or a signal, before the source was exhausted
   double seconds = 0;          ///< wall time of the run, until everything was durable
@@ -70,6 +71,7 @@ struct report {
   std::vector<std::string> changes;         ///< what differs from the chains under which the items were recorded
   std::vector<report_entry> first_failures; ///< at most 20, of which at most 3 held ones
   std::vector<report_entry> first_skips;    ///< at most 20
+  std::vector<report_entry> first_left;     ///< at most 20
 
   [[nodiscard]] double items_per_second() const noexcept { return seconds > 0 ? static_cast<double>(items) / seconds : 0; }
   [[nodiscard]] double steps_per_second() const noexcept { return seconds > 0 ? static_cast<double>(steps) / seconds : 0; }

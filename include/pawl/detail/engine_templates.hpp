@@ -12,6 +12,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -117,6 +118,28 @@ template <class In, class Out, class Source>
 report engine::run(const workflow_of<In, Out>& workflow, Source&& source, const run_options& options) {
   auto holder = detail::hold_source<In>(std::forward<Source>(source));
   return run_erased(detail::chain_of(workflow), detail::make_source(holder), options);
+}
+
+template <class In, class Out>
+report engine::resume(const workflow_of<In, Out>& workflow, const run_options& options) {
+  return resume_erased(detail::chain_of(workflow), options);
+}
+
+template <class In, class Out>
+amend_report engine::rerun(const workflow_of<In, Out>& workflow, std::string_view from_step,
+                           const rerun_options& options) {
+  const auto& chain = detail::chain_of(workflow);
+  return rerun_erased(chain->name, chain.get(), from_step, options);
+}
+
+template <class In, class Out>
+amend_report engine::retry(const workflow_of<In, Out>& workflow, const reopen_options& options) {
+  return retry(detail::chain_of(workflow)->name, options);
+}
+
+template <class In, class Out>
+void engine::skip(const workflow_of<In, Out>& workflow, const any_key& key, std::string_view reason) {
+  skip(detail::chain_of(workflow)->name, key, reason);
 }
 
 template <class T, class In, class Out, class Key>
