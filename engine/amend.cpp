@@ -23,15 +23,14 @@ constexpr std::size_t records_in_a_group_max = 8192;
 // Checkpoints without a payload, one behind the other.
 class record_group {
 public:
-  void add(checkpoint_header header, std::string_view text) {
-    const std::size_t used = sizeof header + text.size();
-    header.size = static_cast<std::uint32_t>((used + 7) / 8 * 8);
-    header.text_size = static_cast<std::uint32_t>(text.size());
+  void add(const checkpoint_header& header, std::string_view text) {
+    const std::size_t used = packed_size(header, text.size()) + text.size();
     const std::size_t at = words_.size();
-    words_.resize(at + header.size / 8);
-    char* const into = reinterpret_cast<char*>(words_.data() + at);
-    std::memcpy(into, &header, sizeof header);
-    if (!text.empty()) std::memcpy(into + sizeof header, text.data(), text.size());
+    words_.resize(at + (used + 7) / 8);
+    auto* const record = reinterpret_cast<std::byte*>(words_.data() + at);
+    std::byte* const place = pack(header, text.size(), record);
+    if (!text.empty()) std::memcpy(place, text.data(), text.size());
+    seal_record(record, used);
     ++records_;
   }
   [[nodiscard]] std::size_t records() const noexcept { return records_; }
