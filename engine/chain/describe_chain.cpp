@@ -20,7 +20,7 @@ description::step step_in_words(const erased_step& step) {
   description::step said;
   said.name = step.name;
   said.kind = step.kind;
-  said.guarantee = core::guarantee_of(step.kind, step.idempotent);
+  said.guarantee = core::guarantee_of(step.kind, step.idempotent, step.at_most_once);
   said.version = step.version;
   said.result = schema_of_type(step.result);
   said.keep = step.keep;

@@ -36,15 +36,33 @@ step_draft::step_draft(std::string_view name, step_kind kind) {
   step_.kind = kind;
 }
 
-void step_draft::retry(const retry_options& options) { step_.retry = policy_of(step_, "retry", options); }
+void step_draft::retry(const retry_options& options) {
+  step_.retry = policy_of(step_, "retry", options);
+  refuse_second_call();
+}
 
 void step_draft::retry_on(exception_test matches, std::string_view exception, const retry_options& options) {
   step_.retry_on.push_back({matches, policy_of(step_, "retry_on", options), exception});
+  refuse_second_call();
 }
 
 void step_draft::skip_on(exception_test matches, std::string_view exception, std::int64_t limit) {
   if (limit < 1) refuse(step_, "skip_on: the limit is the number of items that may be skipped, at least 1");
   step_.skip_on.push_back({matches, static_cast<std::uint64_t>(limit), exception});
+}
+
+// A second call is what at_most_once rules out. A crash leaves whatever is started in doubt: that is to be little.
+void step_draft::at_most_once() {
+  constexpr std::uint32_t started_at_most = 16;
+  step_.at_most_once = true;
+  if (step_.concurrency == 0) step_.concurrency = started_at_most;
+  refuse_second_call();
+}
+
+void step_draft::refuse_second_call() const {
+  if (!step_.at_most_once) return;
+  if (step_.retry || !step_.retry_on.empty())
+    refuse(step_, "at_most_once and retry contradict each other: a retry is a second call; drop one of them");
 }
 
 void step_draft::timeout(seconds limit) {

@@ -20,7 +20,7 @@ description describe_recorded(const workflow_record& workflow, const chain_revis
     description::step& one = said.steps.emplace_back();
     one.name = step.name;
     one.kind = step.kind;
-    one.guarantee = guarantee_of(step.kind, false);
+    one.guarantee = guarantee_of(step.kind, false, false);
     one.version = step.version;
     one.result = text_of(step.result_schema);
     one.keep = step.keep;

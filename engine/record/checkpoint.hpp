@@ -56,6 +56,8 @@ enum class checkpoint_kind : std::uint8_t {
                   // generation is the new one. payload: the new input, or empty to keep what is stored.
                   // text: empty. detail: the new input digest. Stored results of steps >= `step` are dropped.
   interrupted = 7,  // nothing happened but time: what remains of a back-off at a stop. detail: remaining delay, ns
+  started = 8,    // step `step` is about to be called, at most once: until its end is recorded nobody knows what became
+                  // of it. detail: 0
 };
 
 namespace checkpoint_flag {

@@ -44,12 +44,14 @@ void clear_trouble(row& now) noexcept {
   now.delay_ns = 0;
   now.error = {};
   now.sticky = false;
+  now.started = false;
 }
 
 void set_trouble(row& now, const checkpoint& next, std::uint64_t delay_ns) noexcept {
   now.attempts = next.header.attempt;
   now.delay_ns = delay_ns;
   now.error = next.text.substr(0, error_size_max);
+  now.started = false;
 }
 
 row_value value_of_payload(const checkpoint& from, std::uint16_t number) {
@@ -173,6 +175,11 @@ bool fold(row& now, const checkpoint& next) {
       break;
     case checkpoint_kind::reset:
       fold_reset(now, next);
+      break;
+    case checkpoint_kind::started:
+      if (header.step != now.reached) throw_cannot_follow(header, "starts a step that is not the next one");
+      now.started = true;
+      now.state = item_state::in_progress;
       break;
     case checkpoint_kind::interrupted:
       now.delay_ns = header.detail;

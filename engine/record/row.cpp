@@ -16,7 +16,8 @@ constexpr std::uint8_t state_mask = 7;
 constexpr std::uint8_t flag_sticky = 8;
 constexpr std::uint8_t flag_input_is_key = 16;
 constexpr std::uint8_t flag_trouble = 32;
-constexpr std::uint8_t flags_known = state_mask | flag_sticky | flag_input_is_key | flag_trouble;
+constexpr std::uint8_t flag_started = 64;
+constexpr std::uint8_t flags_known = state_mask | flag_sticky | flag_input_is_key | flag_trouble | flag_started;
 constexpr std::uint8_t keep_bit = 4;
 constexpr std::uint8_t place_mask = 3;
 constexpr std::size_t values_max = 1 + std::numeric_limits<std::uint16_t>::max();
@@ -35,6 +36,7 @@ void read_head(byte_reader& in, row& into, std::uint8_t flags) noexcept {
   into.state = static_cast<item_state>(flags & state_mask);
   into.sticky = (flags & flag_sticky) != 0;
   into.input_is_key = (flags & flag_input_is_key) != 0;
+  into.started = (flags & flag_started) != 0;
   into.revision = in.fixed<std::uint16_t>();
   into.reached = in.fixed<std::uint16_t>();
   into.result_number = in.fixed<std::uint16_t>();
@@ -211,7 +213,8 @@ std::span<const std::byte> write_row(const row& from, item_address address, std:
   out.fixed(std::uint32_t{0});
   out.fixed(row_format);
   out.fixed(static_cast<std::uint8_t>(static_cast<unsigned>(from.state) | (from.sticky ? flag_sticky : 0u) |
-                                      (from.input_is_key ? flag_input_is_key : 0u) | (trouble ? flag_trouble : 0u)));
+                                      (from.input_is_key ? flag_input_is_key : 0u) | (trouble ? flag_trouble : 0u) |
+                                      (from.started ? flag_started : 0u)));
   out.fixed(from.revision);
   out.fixed(from.reached);
   out.fixed(from.result_number);

@@ -5,7 +5,7 @@
 //
 //    0  u32  CRC32C of the item's address (u64) followed by bytes 4 to the end
 //    4  u8   format, 1
-//    5  u8   bits 0-2 state, 3 sticky, 4 input_is_key, 5 trouble follows; others zero
+//    5  u8   bits 0-2 state, 3 sticky, 4 input_is_key, 5 trouble follows, 6 started; bit 7 zero
 //    6  u16  revision
 //    8  u16  reached: steps completed
 //   10  u16  value number of the latest result; 0: none
@@ -79,6 +79,7 @@ struct row {
   item_state state = item_state::pending;
   bool sticky = false;
   bool input_is_key = false;
+  bool started = false;  // the next step was to be called, at most once, and no end of that is recorded
   revision_id revision = 0;
   std::uint16_t reached = 0;
   std::uint16_t result_number = 0;

@@ -397,11 +397,13 @@ void admission::fail_new(active_item& item, lane& into, checkpoint_header header
 }
 
 // Records an item as failed before any of its steps was called.
-void admission::end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason) {
+void admission::end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason,
+                           std::uint8_t flags) {
   item.ended = true;
   item.state = item_state::failed;
   checkpoint_header header = header_for(item, checkpoint_kind::failed);
   header.revision = revision;
+  header.flags |= flags;
   into.begin(header, reason.substr(0, max_reason_size));
   into.finish(&item);
 }
@@ -428,6 +430,11 @@ void admission::take_up(active_item* item, found& so_far) {
       fail_changed_input(*item, stored, so_far.into);
     else
       reset_to(*item, stored, 0, so_far.into);
+    return;
+  }
+  if (stored.started) {
+    ++so_far.waiting;
+    fail_unknown(*item, stored, so_far.into);
     return;
   }
   // `ignore`: the recorded input, where there is one, and not the one at hand.
@@ -471,6 +478,18 @@ void admission::fail_changed_input(active_item& item, const stored_item& stored,
       "its input differs from the one recorded; run_options::on_changed_input says fail";
   run_.note_end(item_state::failed, item.key, item.step, reason);
   end_failed(item, into, stored.revision, reason);
+}
+
+// Its step was to be called at most once, and the process ended before it had returned, or before that was recorded.
+void admission::fail_unknown(active_item& item, const stored_item& stored, lane& into) {
+  const chain_revision& recorded = run_.verdicts.revision(stored.revision);
+  const std::string name = stored.reached < recorded.steps.size() ? recorded.steps[stored.reached].name : "?";
+  const std::string reason =
+      "outcome unknown: step '" + name +
+      "' is called at most once, and the process ended between its start and the record of its end; find out whether it "
+      "took effect, then retry the item, which calls it again, or skip it";
+  run_.note_end(item_state::failed, item.key, item.step, reason);
+  end_failed(item, into, stored.revision, reason, checkpoint_flag::sticky);
 }
 
 void admission::count_resumed(std::uint16_t step) {

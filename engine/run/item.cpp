@@ -47,7 +47,7 @@ active_item* item_pool::take() {
   }
   taken->generation = taken->sequence = taken->attempts = 0;
   taken->step = 0;
-  taken->ended = taken->backing_off = taken->let_out = false;
+  taken->ended = taken->started = taken->backing_off = taken->let_out = false;
   taken->key.clear();
   taken->state = item_state::pending;
   taken->due_ns = taken->bytes = taken->input_digest = 0;

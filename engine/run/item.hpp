@@ -42,6 +42,7 @@ struct alignas(cache_line) active_item {
   bool ended = false;                // its last checkpoint is written; `state` says how it ended
   bool is_new = false;               // admitted by this run: snapshots may not show it yet
   bool let_out = false;              // of a step's rate_gate, and not back yet
+  bool started = false;              // at most once: the start of its next step is recorded
   bool backing_off = false;          // goes to the timers when its checkpoint is acknowledged
   item_state state = item_state::pending;  // as recorded, or as the checkpoint under way will record it
 

@@ -149,16 +149,23 @@ void worker::advance(active_item& item) {
     }
   }
   for (bool goes_on = true; goes_on;) {
-    if (run_.stopping()) {
+    if (run_.stopping() && !item.started) {  // what is recorded as started is called
       give_up(item);
       return;
     }
     const std::size_t number = item.step;
     const detail::erased_step& step = run_.chain->steps[number];
-    if (run_.gates[number] && !run_.gates[number]->enter(&item)) return;
-    if (run_.rates[number] && !may_begin(item, number)) return;
+    if (!item.started) {
+      if (run_.gates[number] && !run_.gates[number]->enter(&item)) return;
+      if (run_.rates[number] && !may_begin(item, number)) return;
+      if (step.at_most_once && run_.records) {
+        record_start(item);
+        return;
+      }
+    }
     if (unasked_since_ns_ != 0 && must_ask_before(number)) ask_for_commit();
     call(item, step, result_);
+    item.started = false;
     if (run_.gates[number]) leave_gate(number);
     note_call(item, result_);
     switch (result_.end) {
@@ -319,10 +326,20 @@ void worker::record_end(active_item& item, item_state state, call_result& result
   record_and_wait(item, header, result.reason);
 }
 
+// At most once: that the step is called is on the disk before it is.
+void worker::record_start(active_item& item) {
+  checkpoint_header header = header_for(item, checkpoint_kind::started, {});
+  header.at_us = run_.unix_us(now_ns_);
+  item.started = true;
+  item.state = item_state::in_progress;
+  record_and_wait(item, header, {});
+}
+
 // A failed attempt: is the item skipped, tried again later, or failed?
 void worker::settle_failure(active_item& item, const detail::erased_step& step, call_result& result) {
   const std::size_t number = item.step;
   ++counts_[number].failures;
+  if (step.at_most_once) result.sticky = true;  // whoever wants it called again must say so
   if (result.end == call_end::failed) {
     // An error that the user declared to be one of the data is not retried.
     if (skip_instead(item, step, result)) {

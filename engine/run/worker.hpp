@@ -108,6 +108,7 @@ private:
   void record_end(active_item& item, item_state state, call_result& result);
   void record_retry(active_item& item, const detail::retry_policy& policy, call_result& result);
   [[nodiscard]] bool write_result(active_item& item, const detail::erased_step& step, call_result& result);
+  void record_start(active_item& item);
   void record_and_wait(active_item& item, const checkpoint_header& header, std::string_view text);
   void finish_record(active_item* waiting, std::uint64_t now_ns);
   [[nodiscard]] checkpoint_header header_for(active_item& item, checkpoint_kind kind, const call_result& result) const;

@@ -80,6 +80,7 @@ struct stored_item {
   item_state state = item_state::pending;
   bool sticky = false;
   bool input_is_key = false;
+  bool started = false;              // the step it stands at was started, at most once, and no end of it is recorded
   revision_id revision = 0;
   std::uint16_t reached = 0;         // steps completed
   std::uint16_t result_step = 0;     // value number of `result` (erased.hpp): 0 where there is none

@@ -20,6 +20,7 @@ void show_row(const row& from, item_id id, stored_item& into) {
   into.state = from.state;
   into.sticky = from.sticky;
   into.input_is_key = from.input_is_key;
+  into.started = from.started;
   into.revision = from.revision;
   into.reached = from.reached;
   into.result_step = from.result_number;

@@ -7,6 +7,6 @@
 
 namespace pawl::core {
 
-[[nodiscard]] std::string_view guarantee_of(step_kind kind, bool idempotent) noexcept;
+[[nodiscard]] std::string_view guarantee_of(step_kind kind, bool idempotent, bool at_most_once) noexcept;
 
 }  // namespace pawl::core

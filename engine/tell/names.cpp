@@ -48,8 +48,9 @@ std::string_view name_of(step_kind kind) noexcept {
   return "unknown";
 }
 
-std::string_view core::guarantee_of(step_kind kind, bool idempotent) noexcept {
+std::string_view core::guarantee_of(step_kind kind, bool idempotent, bool at_most_once) noexcept {
   if (kind == step_kind::pure) return "touches nothing outside";
+  if (at_most_once) return "at most once";
   return idempotent ? "at least once; a repeated effect is declared harmless" : "at least once";
 }
 

@@ -144,6 +144,19 @@ public:
       return std::move(*this);
     }
   }
+  /// The step is called at most once for an item: that it starts is made durable before it is called, which costs an
+  /// item one more wait for the disk. Where the process ends before the end of the call is recorded, nobody can know
+  /// whether it took effect: the next run fails the item with "outcome unknown", and it stays failed until somebody
+  /// reopens it (engine::retry, `pawl retry`), which calls it again. If the call throws, the item fails and stays so
+  /// likewise: .retry and .retry_on are refused beside it. So that a crash leaves few items in doubt, at most 16 are
+  /// between start and end at the same time, or as many as .concurrency says. A stop does not come between start and call. Under
+  /// durability::process a power loss may take back the record of a start, and the step may then be called again.
+  /// Not for pure steps.
+  [[nodiscard]] step_of at_most_once() && {
+    if constexpr (Kind == step_kind::pure) (void)sizeof(detail::at_most_once_on_pure<this_step>);
+    draft_.at_most_once();
+    return std::move(*this);
+  }
   /// Declares that a repeated effect does no harm (it overwrites, or its receiver knows the idempotency key). Changes
   /// nothing that the engine does: workflow_of::describe tells it to whoever reads the chain. Not for pure steps.
   [[nodiscard]] step_of idempotent() && {

@@ -204,6 +204,12 @@ struct idempotent_on_pure {
                 "it a pawl::step");
 };
 template <class Step>
+struct at_most_once_on_pure {
+  static_assert(holds_for<Step>,
+                "pawl: .at_most_once() is for an effect that must not be repeated; a pure step has none, so drop it, or "
+                "make it a pawl::step");
+};
+template <class Step>
 struct rate_limit_on_pure {
   static_assert(holds_for<Step>,
                 "pawl: .rate_limit() protects what a step touches outside, and a pure step touches nothing; make it a "

@@ -120,6 +120,7 @@ struct erased_step {
   double timeout_s = 0;                 ///< 0: none. Cooperative, by the stop token
   std::uint32_t concurrency = 0;        ///< calls at the same time; 0: no limit
   rate_rule rate;                       ///< of an effect only: an item waits for its checkpoint before those anyway
+  bool at_most_once = false;            ///< of an effect: its start is recorded before it is called
   bool idempotent = false;              ///< the user declares that a repeated effect does no harm; for people
   std::vector<migration> migrations;    ///< by distinct schemas, none of them the result's own
 };
