@@ -86,8 +86,11 @@ void lmdb_backend::commit(std::span<const std::span<const std::byte>> groups) {
   guarded([&] { fold_all(groups, nullptr); });
 }
 
-void lmdb_backend::fold(std::span<const std::span<const std::byte>> groups, const journal_mark& mark) {
-  guarded([&] { fold_all(groups, &mark); });
+std::size_t lmdb_backend::fold(std::span<const std::span<const std::byte>> groups, const journal_mark& mark) {
+  return guarded([&] {
+    fold_all(groups, &mark);
+    return batch_.size();
+  });
 }
 
 void lmdb_backend::fold_all(std::span<const std::span<const std::byte>> groups, const journal_mark* mark) {

@@ -24,8 +24,8 @@ public:
                                 std::span<const schema_record> schemas) override;
   void commit(std::span<const std::span<const std::byte>> groups) override;
   // The same for groups that come out of a journal: the mark changes with the last of them. No group at all
-  // changes only the mark.
-  void fold(std::span<const std::span<const std::byte>> groups, const journal_mark& mark);
+  // changes only the mark. Returns how many checkpoints there were.
+  std::size_t fold(std::span<const std::span<const std::byte>> groups, const journal_mark& mark);
   [[nodiscard]] journal_mark mark() const;
   // The files of all values stored until now are on the disk when it returns. For whoever records them elsewhere first.
   void sync_large();

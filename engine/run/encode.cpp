@@ -20,7 +20,14 @@ void buffer_encoder::make_room(std::size_t size) {
 
 namespace {
 
-void store_spilled(lane& into, backend& store) {
+// Will the row have this value for good? (Until the item is done anew, that is.)
+bool value_stays(const checkpoint_header& open) noexcept {
+  if (open.kind != checkpoint_kind::completed) return false;
+  if ((open.flags & checkpoint_flag::keep) != 0) return true;
+  return (open.flags & checkpoint_flag::last) != 0 && (open.flags & checkpoint_flag::discard) == 0;
+}
+
+void store_large(lane& into, backend& store) {
   const std::span<const std::byte> encoded = into.payload_bytes();
   std::uint64_t hash;
   std::memcpy(&hash, encoded.data(), sizeof hash);
@@ -60,14 +67,16 @@ std::size_t write_payload(lane& into, backend& store, const detail::value_type& 
   into.payload().put(type.describe().hash());
   type.encode(value, into.payload());
   const std::span<const std::byte> bytes = into.payload_bytes();
+  const std::size_t size = bytes.size();
   if (check) check_round_trip(type, value, bytes.subspan(sizeof(std::uint64_t)));
-  if (into.spilled()) store_spilled(into, store);
-  return bytes.size();
+  const bool large = size - sizeof(std::uint64_t) > store.staying_threshold() && value_stays(into.header());
+  if (large || into.spilled()) store_large(into, store);
+  return size;
 }
 
 void write_encoded_payload(lane& into, backend& store, std::span<const std::byte> encoded) {
   into.payload().write(encoded.data(), encoded.size());
-  if (into.spilled()) store_spilled(into, store);
+  if (into.spilled()) store_large(into, store);
 }
 
 const schema* schema_cache::find(std::uint64_t hash, const detail::value_type& type, snapshot& view) {

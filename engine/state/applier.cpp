@@ -9,6 +9,8 @@ applier::applier(journal& from, lmdb_backend& into, lsn applied, const applier_o
     : from_(from),
       into_(into),
       options_(options),
+      long_records_bytes_(std::min(options.long_records_bytes,
+                                   std::max(options.backlog_bytes, from.options().size_max / 16 * 7))),
       applied_(applied),
       taken_bytes_(from.needs().bytes_written) {
   from_.on_starving([this] { wake(); });
@@ -40,8 +42,7 @@ void applier::note_appended() {
   const journal::need now = from_.needs();
   // Pairs with the fence in sleep(): either it sees what was appended, or this sees that it sleeps.
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  const bool much = now.bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= options_.backlog_bytes;
-  if (!asleep_.load(std::memory_order_relaxed) && !now.room && !now.segment && !much) return;
+  if (!asleep_.load(std::memory_order_relaxed) && !now.room && !now.segment && !is_much(now.bytes_written)) return;
   wake();
 }
 
@@ -73,6 +74,13 @@ void applier::work() noexcept {
   }
 }
 
+// Since the last batch was taken.
+bool applier::is_much(std::uint64_t bytes_written) const noexcept {
+  const std::uint64_t much =
+      long_records_.load(std::memory_order_relaxed) ? long_records_bytes_ : options_.backlog_bytes;
+  return bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= much;
+}
+
 // Waits until there is something to do.
 applier::task applier::next_task() {
   std::unique_lock lock(mutex_);
@@ -83,8 +91,7 @@ applier::task applier::next_task() {
     const lsn recorded = from_.recorded();
     const bool idle = std::exchange(seen_, recorded) == recorded;
     const bool behind = recorded != applied();
-    const bool much = needs.bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= options_.backlog_bytes;
-    if (wanted_ > applied() || needs.room || (behind && (idle || much))) return task::fold;
+    if (wanted_ > applied() || needs.room || (behind && (idle || is_much(needs.bytes_written)))) return task::fold;
     sleep(lock, recorded);
   }
 }
@@ -105,13 +112,21 @@ void applier::fold_some() {
   if (from_.options().durability == durability::process) from_.flush();
   taken_bytes_.store(from_.needs().bytes_written, std::memory_order_relaxed);
   const lsn before = applied();
-  const bool any = from_.read(batch_, options_.batch_bytes);
+  const bool long_records = long_records_.load(std::memory_order_relaxed);
+  const bool any = from_.read(batch_, long_records ? long_records_bytes_ : options_.batch_bytes);
   const lsn after = any ? batch_.end : before;
   // Where there is nothing to fold and no room either, one more commit past it sets the oldest segments free.
-  into_.fold(any ? std::span<const std::span<const std::byte>>(batch_.groups)
-                 : std::span<const std::span<const std::byte>>{},
-             {after, false});
-  from_.release(before);
+  const std::size_t count = into_.fold(any ? std::span<const std::span<const std::byte>>(batch_.groups)
+                                           : std::span<const std::span<const std::byte>>{},
+                                       {after, false});
+  if (count != 0) long_records_.store(batch_.bytes / count >= options_.long_record, std::memory_order_relaxed);
+  if (long_records && count != 0) {  // a commit costs nothing beside such a batch, and sets all of it free at once
+    into_.fold({}, {after, false});
+    batch_.held.clear();
+    from_.release(after);
+  } else {
+    from_.release(before);
+  }
   const std::scoped_lock lock(mutex_);
   applied_.store(after, std::memory_order_release);
   changed_.notify_all();
