@@ -13,6 +13,7 @@ namespace pawl::core {
 namespace {
 
 constexpr std::size_t staging_size = std::size_t{2} << 20;
+constexpr std::size_t to_flush_max = 64;  // open files
 
 std::uint64_t size_in_blocks(std::uint64_t size) noexcept {
   return (size + uncached_block_size - 1) / uncached_block_size * uncached_block_size;
@@ -36,22 +37,49 @@ blob_store::blob_store(std::filesystem::path directory, std::uint64_t epoch, fil
                        bool journaled)
     : directory_(std::move(directory)), epoch_(epoch), files_(files), journaled_(journaled) {}
 
+// Flushed together with others by who commits; at once where those are many.
 large_object blob_store::store(std::uint64_t schema_hash, std::span<const std::byte> value) {
+  const auto is_room = [&] {
+    const std::scoped_lock lock(mutex_);
+    return to_flush_.size() < to_flush_max;
+  };
+  if (!is_room()) return store_flushed(schema_hash, value);
+  const large_object named = name_for(schema_hash, value);
+  auto written = write_file(named, value);
+  const std::scoped_lock lock(mutex_);
+  to_flush_.emplace(named.number, std::move(written));
+  unnamed_.insert(named.number);
+  ++stored_;
+  return named;
+}
+
+large_object blob_store::store_flushed(std::uint64_t schema_hash, std::span<const std::byte> value) {
+  const large_object named = name_for(schema_hash, value);
+  write_file(named, value)->sync();
+  const std::scoped_lock lock(mutex_);
+  unnamed_.insert(named.number);
+  ++stored_;
+  return named;
+}
+
+large_object blob_store::name_for(std::uint64_t schema_hash, std::span<const std::byte> value) {
   large_object named{};
   named.schema_hash = schema_hash;
   named.epoch = epoch_;
   named.size = value.size();
   named.crc = crc32c(value);
-  {
-    const std::scoped_lock lock(mutex_);
-    named.number = next_++;
-  }
+  const std::scoped_lock lock(mutex_);
+  named.number = next_++;
+  return named;
+}
+
+std::unique_ptr<file> blob_store::write_file(const large_object& named, std::span<const std::byte> value) {
   const auto path = path_of({named.epoch, named.number});
+  auto fresh = files_.create(path);
   try {
-    const auto fresh = files_.create(path);
     fresh->bypass_cache();
     write_blocks(*fresh, value);
-    fresh->sync();
+    return fresh;
   } catch (...) {
     try {
       files_.remove(path);
@@ -59,10 +87,6 @@ large_object blob_store::store(std::uint64_t schema_hash, std::span<const std::b
     }
     throw;
   }
-  const std::scoped_lock lock(mutex_);
-  unnamed_.insert(named.number);
-  stored_.fetch_add(1, std::memory_order_release);
-  return named;
 }
 
 // Through memory that begins on a block, as files that are written past the cache need it. Zeros behind the end.
@@ -122,20 +146,26 @@ std::size_t blob_store::make_durable(std::span<const blob_name> names) {
   return names.empty() ? 0 : make_all_durable();
 }
 
-// The lock is held meanwhile: a name is durable for whoever comes second, too, only when the flush has ended.
+// The lock is held meanwhile: what is durable for one is so for whoever comes second, too, only when the flush has ended.
 std::size_t blob_store::make_all_durable() {
   const std::scoped_lock turn(flushing_);
-  const std::uint64_t stored = stored_.load(std::memory_order_acquire);
-  if (stored == durable_) return 0;
   if (lost_)
-    throw error(errc::stopped, "lmdb: the names in " + directory_.string() +
+    throw error(errc::stopped, "lmdb: files in " + directory_.string() +
                                    " could not be flushed before; close the engine and open it again");
+  std::unordered_map<std::uint64_t, std::unique_ptr<file>> files;
+  std::uint64_t stored = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    files.swap(to_flush_);
+    stored = stored_;
+  }
+  if (stored == durable_) return 0;
   lost_ = true;
+  for (const auto& [number, one] : files) one->sync();
   files_.sync_directory(directory_);
   lost_ = false;
-  const std::uint64_t flushes = stored - durable_ + 1;
   durable_ = stored;
-  return static_cast<std::size_t>(flushes);
+  return files.size() + 1;
 }
 
 void blob_store::forget(std::span<const blob_name> names) {
@@ -149,6 +179,7 @@ void blob_store::discard(std::span<const blob_name> names) noexcept {
     if (name.epoch != epoch_) continue;
     {
       const std::scoped_lock lock(mutex_);
+      to_flush_.erase(name.number);
       if (unnamed_.erase(name.number) == 0) continue;
     }
     try {

@@ -1,9 +1,9 @@
 // Values above the large threshold: one file each in the state's blobs/, with zeros
 // up to the end of its last block of 4,096 bytes.
 //
-// A file is written and flushed by the thread that has the value, past the kernel's
-// cache; the names of all are flushed by the commit that names them. It is removed
-// once the commit that dropped its name is durable and no snapshot can see the name
+// A file is written by the thread that has the value, past the kernel's cache, made
+// durable together with others by the commit that names it, and removed once the
+// commit that dropped its name is durable and no snapshot can see the name
 // (durability rule 15).
 // Names are epoch plus counter, so none is ever used twice; what a dead epoch
 // left behind without a name in sub-database `files` belongs to nobody.
@@ -13,7 +13,6 @@
 #include "lmdb/environment.hpp"
 #include "store/large_memory.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -22,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -44,14 +44,16 @@ public:
   // which were flushed before the records were.
   blob_store(std::filesystem::path directory, std::uint64_t epoch, file_system& files, bool journaled = false);
 
-  // The bytes are on the disk when it returns, not yet the file's name. Any thread.
+  // Any thread.
   [[nodiscard]] large_object store(std::uint64_t schema_hash, std::span<const std::byte> value);
+  // The same for who need not hurry: leaves nothing for others to flush but the file's name.
+  [[nodiscard]] large_object store_flushed(std::uint64_t schema_hash, std::span<const std::byte> value);
   // The value, checked. Throws pawl::error(damaged). Any thread.
   void read(blob_name name, std::uint64_t size, std::uint32_t crc, std::vector<std::byte>& into) const;
 
   // The rest: the committing thread.
 
-  // Makes the files durable and returns how many flushes that took, with those of store(). After a throw they are lost.
+  // Makes the files durable and returns the number of flushes. After a throw they are lost, and every later call throws.
   std::size_t make_durable(std::span<const blob_name> names);
   // The same for all that are stored. Any thread.
   std::size_t make_all_durable();
@@ -74,6 +76,8 @@ private:
   };
   [[nodiscard]] std::filesystem::path path_of(blob_name name) const { return directory_ / file_name_of(name); }
   void check_stored(blob_name name);
+  [[nodiscard]] large_object name_for(std::uint64_t schema_hash, std::span<const std::byte> value);
+  [[nodiscard]] std::unique_ptr<file> write_file(const large_object& named, std::span<const std::byte> value);
   void write_blocks(file& into, std::span<const std::byte> value);
   [[nodiscard]] large_memory take_staging();
 
@@ -84,11 +88,12 @@ private:
   std::mutex mutex_;  // down to staging_
   std::unordered_set<std::uint64_t> unnamed_;  // stored, and named by no durable commit
   std::uint64_t next_ = 1;
-  std::vector<large_memory> staging_;          // of a call of store() each
-  std::atomic<std::uint64_t> stored_{0};       // files, ever
-  std::mutex flushing_;
+  std::uint64_t stored_ = 0;                   // files, ever
+  std::unordered_map<std::uint64_t, std::unique_ptr<file>> to_flush_;
+  std::vector<large_memory> staging_;          // of a call that writes each
+  std::mutex flushing_;                        // taken before mutex_: durable_, lost_
   std::uint64_t durable_ = 0;                  // of stored_
-  bool lost_ = false;                          // a flush of the directory has failed
+  bool lost_ = false;                          // a flush has failed
   std::vector<dropped_file> dropped_;
 };
 
