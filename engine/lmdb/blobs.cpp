@@ -13,7 +13,6 @@ namespace pawl::core {
 namespace {
 
 constexpr std::size_t staging_size = std::size_t{2} << 20;
-constexpr std::size_t to_flush_max = 64;  // open files
 
 std::uint64_t size_in_blocks(std::uint64_t size) noexcept {
   return (size + uncached_block_size - 1) / uncached_block_size * uncached_block_size;
@@ -37,29 +36,24 @@ blob_store::blob_store(std::filesystem::path directory, std::uint64_t epoch, fil
                        bool journaled)
     : directory_(std::move(directory)), epoch_(epoch), files_(files), journaled_(journaled) {}
 
-// Flushed together with others by who commits; at once where those are many.
 large_object blob_store::store(std::uint64_t schema_hash, std::span<const std::byte> value) {
-  const auto is_room = [&] {
-    const std::scoped_lock lock(mutex_);
-    return to_flush_.size() < to_flush_max;
-  };
-  if (!is_room()) return store_flushed(schema_hash, value);
   const large_object named = name_for(schema_hash, value);
-  auto written = write_file(named, value);
-  const std::scoped_lock lock(mutex_);
-  to_flush_.emplace(named.number, std::move(written));
-  unnamed_.insert(named.number);
-  ++stored_;
+  ahead_.add(named.number, write_file(named, value));
+  note_stored(named);
   return named;
 }
 
 large_object blob_store::store_flushed(std::uint64_t schema_hash, std::span<const std::byte> value) {
   const large_object named = name_for(schema_hash, value);
   write_file(named, value)->sync();
+  note_stored(named);
+  return named;
+}
+
+void blob_store::note_stored(const large_object& named) {
   const std::scoped_lock lock(mutex_);
   unnamed_.insert(named.number);
   ++stored_;
-  return named;
 }
 
 large_object blob_store::name_for(std::uint64_t schema_hash, std::span<const std::byte> value) {
@@ -152,20 +146,18 @@ std::size_t blob_store::make_all_durable() {
   if (lost_)
     throw error(errc::stopped, "lmdb: files in " + directory_.string() +
                                    " could not be flushed before; close the engine and open it again");
-  std::unordered_map<std::uint64_t, std::unique_ptr<file>> files;
-  std::uint64_t stored = 0;
-  {
+  const std::uint64_t stored = [&] {
     const std::scoped_lock lock(mutex_);
-    files.swap(to_flush_);
-    stored = stored_;
-  }
+    return stored_;
+  }();
   if (stored == durable_) return 0;
   lost_ = true;
-  for (const auto& [number, one] : files) one->sync();
+  ahead_.wait();
   files_.sync_directory(directory_);
   lost_ = false;
+  const std::uint64_t flushes = stored - durable_ + 1;
   durable_ = stored;
-  return files.size() + 1;
+  return static_cast<std::size_t>(flushes);
 }
 
 void blob_store::forget(std::span<const blob_name> names) {
@@ -177,9 +169,9 @@ void blob_store::forget(std::span<const blob_name> names) {
 void blob_store::discard(std::span<const blob_name> names) noexcept {
   for (const blob_name name : names) {
     if (name.epoch != epoch_) continue;
+    ahead_.drop(name.number);
     {
       const std::scoped_lock lock(mutex_);
-      to_flush_.erase(name.number);
       if (unnamed_.erase(name.number) == 0) continue;
     }
     try {
