@@ -1,4 +1,5 @@
 #include "file/file_system.hpp"
+#include "store/large_memory.hpp"
 
 #include "support/catch.hpp"
 #include "support/temporary_directory.hpp"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <string>
 
 using namespace pawl;
@@ -39,7 +41,6 @@ TEST_CASE("what is written to a file is read from it, and its end is known") {
     const auto made = files.create(where.path() / "a");
     made->write(0, bytes_of("hello world"));
     made->write(6, bytes_of("there"));
-    made->begin_sync();
     made->sync();
     CHECK(made->size() == 11);
   }
@@ -51,6 +52,24 @@ TEST_CASE("what is written to a file is read from it, and its end is known") {
   const auto [code, sentence] = thrown_by([&] { opened->read(6, std::as_writable_bytes(std::span{text})); });
   CHECK(code == errc::damaged);
   CHECK_THAT(sentence, Contains("ends too early"));
+}
+
+TEST_CASE("what is written past the cache is read as any other, wherever it begins") {
+  const temporary_directory where;
+  const large_memory blocks(2 * uncached_block_size);
+  std::memset(blocks.data(), 'b', blocks.size());
+  const auto made = machine_files().create(where.path() / "a");
+  made->bypass_cache();
+  made->write(0, {blocks.data(), 2 * uncached_block_size});
+  made->sync();
+  std::string text(2 * uncached_block_size, '\0');
+  machine_files().open(where.path() / "a")->read(0, std::as_writable_bytes(std::span{text}));
+  CHECK(text == std::string(text.size(), 'b'));
+  made->write(5, bytes_of("odd"));  // as a disk answers whose blocks are larger
+  made->sync();
+  machine_files().open(where.path() / "a")->read(0, std::as_writable_bytes(std::span{text}));
+  CHECK(text.substr(0, 10) == "bbbbboddbb");
+  CHECK(made->size() == text.size());
 }
 
 TEST_CASE("files and directories are for their owner alone, whatever the umask") {

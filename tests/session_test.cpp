@@ -174,6 +174,33 @@ TEST_CASE("results of any size go through, in the record or beside it") {
   CHECK(wrong == 0);
 }
 
+TEST_CASE("a long result that stays is stored beside its record at once, one that is superseded is not") {
+  std::mutex mutex;
+  std::map<std::pair<workflow_id, int>, bool> beside;  // by workflow and step
+  memory_backend store({.before_commit = {},
+                        .committed =
+                            [&](const checkpoint& one) {
+                              const std::scoped_lock lock(mutex);
+                              if (one.header->kind == checkpoint_kind::completed)
+                                beside[{one.header->workflow, one.header->step}] =
+                                    (one.header->flags & checkpoint_flag::large) != 0;
+                            }},
+                       100'000, 1000);
+  checkpoint_log log(store);
+  const auto make = [](int n) { return std::string(static_cast<std::size_t>(n), 'x'); };
+  const auto pass = [](const std::string& s) { return s; };
+  const auto kept = workflow<"kept">(step<"a">(make).keep(), step<"b">(pass), pure<"c">(pass), step<"d">(pass));
+  const auto discarded = workflow<"discarded">(step<"a">(make), step<"b">(pass).discard());
+  CHECK(run_over(store, log, kept, {1500}, 1).done == 1);
+  CHECK(run_over(store, log, discarded, {1500}, 1).done == 1);
+  const std::map<std::pair<workflow_id, int>, bool> expected = {{{1, 0}, true},  {{1, 1}, false}, {{1, 2}, false},
+                                                                {{1, 3}, true},  {{2, 0}, false}, {{2, 1}, false}};
+  CHECK(beside == expected);
+  beside.clear();
+  CHECK(run_over(store, log, workflow<"short">(step<"a">(make)), {900}, 1).done == 1);
+  CHECK(beside == std::map<std::pair<workflow_id, int>, bool>{{{3, 0}, false}});
+}
+
 TEST_CASE("a lane that is full of unacknowledged bytes makes pure steps wait too") {
   memory_backend store({.before_commit = [](std::uint64_t) { std::this_thread::sleep_for(1ms); }, .committed = {}});
   checkpoint_log log(store);

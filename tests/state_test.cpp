@@ -352,6 +352,7 @@ TEST_CASE("many small commits go round in a small journal") {
   const temp_dir dir;
   state_options options;
   options.journal_bytes = 16 << 20;
+  options.applying.long_record = GENERATE(std::size_t{64} << 10, std::size_t{1});  // short records, long ones
   const auto store = open_state(dir / "s", options);
   store->open_workflow("w", two_steps(), {});
   const std::string value(60'000, 'v');

@@ -45,6 +45,7 @@ public:
       const ssize_t done =
           ::pwrite(fd_.get(), bytes.data(), std::min(bytes.size(), call_size_max), static_cast<off_t>(offset));
       if (done < 0 && errno == EINTR) continue;
+      if (done < 0 && errno == EINVAL && use_cache()) continue;
       if (done < 0) throw_file_error(errno, "write", path_);
       bytes = bytes.subspan(static_cast<std::size_t>(done));
       offset += static_cast<std::uint64_t>(done);
@@ -70,7 +71,10 @@ public:
     }
   }
 
-  void begin_sync() noexcept override { static_cast<void>(::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE)); }
+  void bypass_cache() noexcept override {
+    const int flags = ::fcntl(fd_.get(), F_GETFL);
+    if (flags >= 0) static_cast<void>(::fcntl(fd_.get(), F_SETFL, flags | O_DIRECT));
+  }
 
   void sync() override {
     if (::fdatasync(fd_.get()) != 0) throw_flush_error(errno, path_);
@@ -85,6 +89,12 @@ public:
   }
 
 private:
+  // Some disks want larger blocks than ours to be written past the cache. False where that was not the matter.
+  bool use_cache() {
+    const int flags = ::fcntl(fd_.get(), F_GETFL);
+    return flags >= 0 && (flags & O_DIRECT) != 0 && ::fcntl(fd_.get(), F_SETFL, flags & ~O_DIRECT) == 0;
+  }
+
   // Returns how many bytes there were.
   std::uint64_t write_some_pieces(std::uint64_t offset, std::span<const std::span<const std::byte>> pieces) {
     std::array<iovec, pieces_of_a_call_max> vectors;

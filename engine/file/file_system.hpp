@@ -20,6 +20,8 @@
 
 namespace pawl::core {
 
+inline constexpr std::size_t uncached_block_size = 4096;
+
 class file {
 public:
   virtual ~file() = default;
@@ -30,8 +32,10 @@ public:
   virtual void write_pieces(std::uint64_t offset, std::span<const std::span<const std::byte>> pieces) = 0;
   // All of `into` from `offset`; the end of the file before that is a failure.
   virtual void read(std::uint64_t offset, std::span<std::byte> into) = 0;
-  // Asks the kernel to begin writing to the disk. A hint.
-  virtual void begin_sync() noexcept = 0;
+  // From now on writes go past the kernel's cache where that can be had: for what is not read soon, because a fresh page
+  // of the cache costs more than a fresh block of the disk. They must begin and end on multiples of
+  // uncached_block_size, in the file and in memory.
+  virtual void bypass_cache() noexcept {}
   // What was written is on the disk, with the size that goes with it. After a failure the file is
   // lost: it must not be synced again (the kernel may have dropped the pages).
   virtual void sync() = 0;

@@ -3,6 +3,7 @@
 #include "store/crc32c.hpp"
 
 #include <charconv>
+#include <vector>
 
 namespace pawl::core {
 namespace {
@@ -32,6 +33,11 @@ bool journal_salt::is_sealed(const segment_header& header) const noexcept {
 }
 bool journal_salt::is_sealed(const frame_header& header) const noexcept {
   return header.magic == frame_magic && header.crc == crc(sealed_part(header));
+}
+
+std::span<const std::byte> zeros() {
+  static const std::vector<std::byte> all(std::size_t{1} << 20);
+  return all;
 }
 
 std::optional<std::uint64_t> slot_of(std::string_view file_name) {

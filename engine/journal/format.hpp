@@ -111,6 +111,9 @@ private:
   return (offset + journal_block_size - 1) / journal_block_size * journal_block_size;
 }
 
+// Plenty of them, to write over what follows a frame, or a new segment.
+[[nodiscard]] std::span<const std::byte> zeros();
+
 // The slot in a file's name; nothing where it is not a segment's.
 [[nodiscard]] std::optional<std::uint64_t> slot_of(std::string_view file_name);
 [[nodiscard]] bool is_unfinished_segment(std::string_view file_name);

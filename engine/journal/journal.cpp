@@ -14,12 +14,6 @@ namespace pawl::core {
 namespace {
 
 constexpr std::uint64_t frame_size_max = std::uint64_t{4} << 20;  // but for a record that is longer alone
-constexpr std::size_t zeros_size = std::size_t{1} << 20;
-
-std::span<const std::byte> zeros() {
-  static const std::vector<std::byte> all(zeros_size);
-  return all;
-}
 
 std::uint64_t size_in_file(std::uint64_t payload_size) noexcept {
   return block_end(sizeof(frame_header) + payload_size);
@@ -52,7 +46,13 @@ bool journal::is_there(file_system& files, const std::filesystem::path& director
 
 journal::journal(file_system& files, std::filesystem::path directory, const state_uuid& uuid, std::uint64_t epoch,
                  found_log found, const journal_options& options)
-    : files_(files), directory_(std::move(directory)), salt_(uuid), epoch_(epoch), options_(options) {
+    : files_(files),
+      directory_(std::move(directory)),
+      salt_(uuid),
+      epoch_(epoch),
+      options_(options),
+      pool_(files_, directory_, options_),
+      images_(options.memory_max) {
   adopt(found);
   durable_ = found.durable;
   if (found.durable < found.end) rescue(found.durable);
@@ -66,14 +66,14 @@ journal::~journal() = default;
 
 void journal::adopt(found_log& found) {
   newest_number_ = found.newest_number;
-  newest_slot_ = found.newest_slot;
+  pool_.begin_behind(found.newest_slot);
   for (log_part& part : found.parts) {
-    size_ += part.in->size;
+    pool_.count(*part.in);
     live_.push_back({std::move(part.in), part.end, part.end_offset, part.from, false, nullptr, {}, 0});
   }
   for (std::shared_ptr<segment>& one : found.free) {
-    size_ += one->size;
-    set_free(std::move(one));
+    pool_.count(*one);
+    pool_.set_free(std::move(one));
   }
 }
 
@@ -81,7 +81,7 @@ void journal::adopt(found_log& found) {
 // renaming, whole and flushed: a crash in here leaves everything as it was.
 void journal::rescue(lsn durable) {
   auto fresh = std::make_shared<segment>();
-  fresh->slot = ++newest_slot_;
+  fresh->slot = pool_.new_slot();
   const auto unfinished = directory_ / ("new-" + std::to_string(fresh->slot));
   fresh->bytes = files_.create(unfinished);
   std::uint64_t offset = journal_block_size;
@@ -96,10 +96,10 @@ void journal::rescue(lsn durable) {
 
   const lsn end = live_.back().end;
   for (; !live_.empty() && live_.back().read_from.first >= fresh->header.first; live_.pop_back())
-    set_free(std::move(live_.back().in));
+    pool_.set_free(std::move(live_.back().in));
   if (!live_.empty()) live_.back().end = std::min(live_.back().end, fresh->header.first);
   fresh->size = offset;
-  size_ += fresh->size;
+  pool_.count(*fresh);
   live_.push_back({fresh, end, offset, first_place(fresh->header), false, nullptr, {}, 0});
 }
 
@@ -218,54 +218,59 @@ frame_header journal::next_header(std::uint64_t size, std::uint32_t payload_crc)
 
 void journal::write_frame(std::span<const std::span<const std::byte>> payload, std::uint64_t size) {
   live_segment& last = live_.back();
-  if (!is_mapped(size)) last.used = block_end(last.used);
+  const bool mapped = is_mapped(size);
+  if (!mapped) last.used = block_end(last.used);
   const std::uint64_t before = last.used;
-  if (last.memory) write_from_memory(payload, size);
-  else write_from_pieces(payload, size);
+  std::span<const std::byte> copy;
+  if (last.memory) {
+    copy = copy_to_image(payload, size);
+    payload = {&copy, 1};
+  }
+  std::uint32_t crc = salt_.begin();
+  for (const auto piece : payload) crc = crc32c(piece, crc);
+  const frame_header header = next_header(size, crc);
+  if (last.memory) {
+    std::memcpy(last.memory->bytes.data() + last.used, &header, sizeof header);
+    last.frames.push_back({last.used, size});
+  }
+  const std::uint64_t used = sizeof header + size;
+  if (mapped) {
+    store_frame(mapped_.subspan(last.used, used), header, payload);
+    last.used += (used + frame_alignment - 1) / frame_alignment * frame_alignment;
+  } else {
+    write_blocks(header, payload, used);
+    last.used += block_end(used);
+  }
   bytes_written_ += last.used - before;
 }
 
-// Copied once into the memory that it will be applied from, and written from there in one piece.
-void journal::write_from_memory(std::span<const std::span<const std::byte>> payload, std::uint64_t size) {
-  live_segment& last = live_.back();
-  std::byte* const frame = last.memory->bytes.data() + last.used;
-  std::byte* at = frame + sizeof(frame_header);
+// The only copy: it is applied from there, and written from there in one piece.
+std::span<const std::byte> journal::copy_to_image(std::span<const std::span<const std::byte>> payload,
+                                                  std::uint64_t size) noexcept {
+  std::byte* const to = live_.back().memory->bytes.data() + live_.back().used + sizeof(frame_header);
+  std::byte* at = to;
   for (const auto piece : payload) {
     std::memcpy(at, piece.data(), piece.size());
     at += piece.size();
   }
-  const std::span<const std::byte> copied{frame + sizeof(frame_header), static_cast<std::size_t>(size)};
-  const frame_header header = next_header(size, salt_.crc(copied));
-  std::memcpy(frame, &header, sizeof header);
-  last.frames.push_back({last.used, size});
-  const std::uint64_t used = sizeof header + size;
-  if (is_mapped(size)) {
-    store_frame(mapped_.subspan(last.used, used), header, {&copied, 1});
-    last.used += (used + frame_alignment - 1) / frame_alignment * frame_alignment;
-    return;
-  }
-  std::memset(frame + used, 0, block_end(used) - used);  // whole blocks: nothing has to be read for them
-  last.in->bytes->write(last.used, {frame, static_cast<std::size_t>(block_end(used))});
-  last.used += block_end(used);
+  return {to, static_cast<std::size_t>(size)};
 }
 
-void journal::write_from_pieces(std::span<const std::span<const std::byte>> payload, std::uint64_t size) {
-  live_segment& last = live_.back();
-  std::uint32_t crc = salt_.begin();
-  for (const auto piece : payload) crc = crc32c(piece, crc);
-  const frame_header header = next_header(size, crc);
-  const std::uint64_t used = sizeof header + size;
-  if (is_mapped(size)) {
-    store_frame(mapped_.subspan(last.used, used), header, payload);
-    last.used += (used + frame_alignment - 1) / frame_alignment * frame_alignment;
-    return;
-  }
+// Whole blocks: nothing has to be read for them.
+void journal::write_blocks(const frame_header& header, std::span<const std::span<const std::byte>> payload,
+                           std::uint64_t used) {
+  const live_segment& last = live_.back();
   pieces_.clear();
-  pieces_.push_back(bytes_of(header));
-  pieces_.insert(pieces_.end(), payload.begin(), payload.end());
-  pieces_.push_back(zeros().first(block_end(used) - used));
+  if (last.memory) {
+    std::byte* const frame = last.memory->bytes.data() + last.used;
+    std::memset(frame + used, 0, block_end(used) - used);
+    pieces_.emplace_back(frame, static_cast<std::size_t>(block_end(used)));
+  } else {
+    pieces_.push_back(bytes_of(header));
+    pieces_.insert(pieces_.end(), payload.begin(), payload.end());
+    pieces_.push_back(zeros().first(block_end(used) - used));
+  }
   last.in->bytes->write_pieces(last.used, pieces_);
-  last.used += block_end(used);
 }
 
 // The header last: a process that is killed in here leaves no frame.
@@ -291,7 +296,7 @@ void journal::start_segment(std::unique_lock<std::mutex>& lock, std::uint64_t pa
   std::memcpy(block.data(), &next->header, sizeof next->header);
   next->bytes->write(0, block);
   link_ = next->header.crc;
-  live_.push_back({next, written_, journal_block_size, first_place(next->header), true, take_memory(next->size), {}, 0});
+  live_.push_back({next, written_, journal_block_size, first_place(next->header), true, images_.take(next->size), {}, 0});
   open_ = true;
   if (options_.durability == durability::process && options_.mapped_append_max != 0)
     mapped_ = next->bytes->map(next->size);
@@ -300,12 +305,12 @@ void journal::start_segment(std::unique_lock<std::mutex>& lock, std::uint64_t pa
 // A free segment of at least this size: one that is there, or a new one, or one that is given free while we wait.
 std::shared_ptr<segment> journal::find_room(std::unique_lock<std::mutex>& lock, std::uint64_t size) {
   for (;;) {
-    if (auto found = take_free(size)) return found;
+    if (auto found = pool_.take(size)) return found;
     if (no_room_) std::rethrow_exception(no_room_);
     const bool may_come = !live_.empty();
-    if (!making_ && (size_ < options_.size_max || !may_come)) {
+    if (!pool_.is_making() && (!pool_.is_full() || !may_come)) {
       try {
-        make_segment(lock, std::max(next_size(), block_end(size)));
+        make_segment(lock, std::max(pool_.next_size(), block_end(size)));
         continue;
       } catch (const error& failure) {
         if (failure.code() != errc::disk_full || !may_come) throw;
@@ -333,88 +338,23 @@ void journal::wait_for_room(std::unique_lock<std::mutex>& lock) {
   starving_ = false;
 }
 
-std::shared_ptr<segment> journal::take_free(std::uint64_t size) {
-  const auto found = std::find_if(free_.begin(), free_.end(), [&](const auto& one) { return one->size >= size; });
-  if (found == free_.end()) return nullptr;
-  auto taken = std::move(*found);
-  free_.erase(found);
-  return taken;
-}
-
-// Memory of this size that nobody reads from any more; null where too much goes round already.
-std::shared_ptr<journal::image> journal::take_memory(std::uint64_t size) {
-  for (std::shared_ptr<image>& one : memories_) {
-    if (one.use_count() != 1 || one->size < size) continue;
-    std::atomic_thread_fence(std::memory_order_acquire);  // whoever let go of it last has read what he wanted
-    return one;
-  }
-  std::erase_if(memories_, [&](const auto& one) {  // too small, from when the journal was
-    if (one.use_count() != 1 || one->size >= size) return false;
-    memory_size_ -= one->size;
-    return true;
-  });
-  if (memory_size_ + size > options_.memory_max) return nullptr;
-  memory_size_ += size;
-  return memories_.emplace_back(std::make_shared<image>(size));
-}
-
-// They double, so that a small state stays small and a large one soon has few large ones.
-std::uint64_t journal::next_size() const noexcept {
-  const std::uint64_t doubled = std::max(options_.segment_size_first, size_ / journal_block_size * journal_block_size);
-  return std::min({doubled, options_.segment_size_max,
-                   std::max(options_.segment_size_first, options_.size_max - std::min(size_, options_.size_max))});
-}
-
-// Adds a new segment to the free ones. The lock is open while the file is made. Precondition: nobody else makes one.
+// Whoever waits for room looks again, whether or not there is one more.
 void journal::make_segment(std::unique_lock<std::mutex>& lock, std::uint64_t size) {
-  making_ = true;
-  const std::uint64_t slot = ++newest_slot_;
-  lock.unlock();
-  std::shared_ptr<segment> made;
-  std::exception_ptr failure;
   try {
-    made = make_segment_file(slot, size);
+    pool_.make(lock, size);
   } catch (...) {
-    failure = std::current_exception();
-  }
-  lock.lock();
-  making_ = false;
-  tell_room();
-  if (failure) std::rethrow_exception(failure);
-  in_vain_ = false;
-  size_ += size;
-  free_.push_back(std::move(made));
-}
-
-std::shared_ptr<segment> journal::make_segment_file(std::uint64_t slot, std::uint64_t size) {
-  const auto unfinished = directory_ / ("new-" + std::to_string(slot));
-  auto made = std::make_shared<segment>();
-  made->slot = slot;
-  made->size = size;
-  made->bytes = files_.create(unfinished);
-  try {
-    for (std::uint64_t offset = 0; offset < size; offset += zeros_size)
-      made->bytes->write(offset, zeros().first(std::min<std::uint64_t>(zeros_size, size - offset)));
-    made->bytes->sync();
-    files_.rename(unfinished, directory_ / std::to_string(slot));
-  } catch (...) {
-    try {
-      files_.remove(unfinished);
-    } catch (const error&) {  // the first failure is the one to tell; the next opening removes the file
-    }
+    tell_room();
     throw;
   }
-  files_.sync_directory(directory_);
-  return made;
+  tell_room();
 }
 
 void journal::prepare_segment() {
   std::unique_lock lock(mutex_);
-  if (!free_.empty() || making_ || size_ >= options_.size_max || failed()) return;
+  if (pool_.has_free() || pool_.is_making() || pool_.is_full() || failed()) return;
   try {
-    make_segment(lock, next_size());
-  } catch (const error&) {
-    in_vain_ = true;
+    make_segment(lock, pool_.next_size());
+  } catch (const error&) {  // needs() does not ask for it again until one can be made
   }
 }
 
@@ -423,9 +363,9 @@ journal::need journal::needs() const {
   need now;
   now.bytes_written = bytes_written_;
   now.room = starving_;
-  if (!free_.empty()) return now;
-  now.room = starving_ || (size_ >= options_.size_max && live_.size() > 1);
-  now.segment = size_ < options_.size_max && !making_ && !in_vain_ && open_ &&
+  if (pool_.has_free()) return now;
+  now.room = starving_ || (pool_.is_full() && live_.size() > 1);
+  now.segment = !pool_.is_full() && !pool_.is_making() && !pool_.made_in_vain() && open_ &&
                 live_.back().used > live_.back().in->size / 2;
   return now;
 }
@@ -436,23 +376,12 @@ void journal::give_up_room(std::exception_ptr why) noexcept {
   tell_room();
 }
 
-// Precondition: counted in size_. Odd ones, and what is above the limit, are removed.
-void journal::set_free(std::shared_ptr<segment> old) {
-  const bool fits = old->size >= options_.segment_size_first && old->size <= options_.segment_size_max;
-  if (fits && size_ <= options_.size_max) {
-    free_.push_back(std::move(old));
-    return;
-  }
-  size_ -= old->size;
-  files_.remove(directory_ / std::to_string(old->slot));
-}
-
 void journal::release(lsn applied) {
   const std::scoped_lock lock(mutex_);
   while (!live_.empty() && live_.front().end <= applied && (live_.size() > 1 || !open_)) {
     auto old = std::move(live_.front().in);
     live_.pop_front();
-    set_free(std::move(old));
+    pool_.set_free(std::move(old));
   }
   tell_room();
 }
@@ -510,57 +439,12 @@ bool journal::read(log_batch& into, std::uint64_t bytes_max) {
       }
       now = *from;
     }
-    const bool goes_on = read_segment(now, limit, bytes_max - into.bytes, into);
+    const bool goes_on = read_frames(now, salt_, directory_, limit, bytes_max - into.bytes, into);
     const std::scoped_lock lock(mutex_);
     from->read_from = now.read_from;
     if (!goes_on) break;
   }
   return into.bytes != 0;
-}
-
-bool journal::take_frames(live_segment& from, lsn limit, std::uint64_t bytes_max, log_batch& into) {
-  into.held.push_back(from.memory);
-  for (; from.read_from.first < from.end; ++from.next_frame) {
-    const written_frame& one = from.frames[from.next_frame];
-    const lsn behind = from.read_from.first + one.payload_size;
-    if (behind > limit || into.bytes >= bytes_max) return false;
-    into.groups.emplace_back(from.memory->bytes.data() + one.offset + sizeof(frame_header),
-                             static_cast<std::size_t>(one.payload_size));
-    into.bytes += one.payload_size;
-    from.read_from.first = into.end = behind;
-  }
-  return true;
-}
-
-bool journal::read_segment(live_segment& from, lsn limit, std::uint64_t bytes_max, log_batch& into) {
-  if (into.windows_used == into.windows.size()) into.windows.push_back(std::make_unique<frame_walker>(salt_));
-  frame_walker& walker = *into.windows[into.windows_used++];
-  const auto window = static_cast<std::size_t>(
-      std::min<std::uint64_t>(from.used - from.read_from.offset, block_end(bytes_max + sizeof(frame_header))));
-  walker.start(*from.in, from.read_from, window);
-  frame one;
-  bool first = true;
-  while (from.read_from.first < std::min(from.end, limit)) {
-    if (!walker.next(one, first)) {
-      if (first) throw_changed(*from.in, from.read_from.offset);
-      return false;  // it lies behind the window
-    }
-    if (one.header.first + one.header.size > limit) return false;
-    if (!walker.payload_matches(one)) throw_changed(*from.in, one.offset);
-    first = false;
-    into.groups.push_back(one.payload);
-    into.bytes += one.payload.size();
-    into.end = one.header.first + one.header.size;
-    from.read_from = walker.place();
-  }
-  return from.read_from.first == from.end;
-}
-
-void journal::throw_changed(const segment& in, std::uint64_t offset) const {
-  throw error(errc::damaged, "journal: " + (directory_ / std::to_string(in.slot)).string() + " is not what was written to it, at byte " +
-                                 std::to_string(offset) +
-                                 ": some other program writes to it, or the disk fails; close the engine and look at "
-                                 "the kernel's log");
 }
 
 }  // namespace pawl::core

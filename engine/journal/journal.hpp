@@ -4,19 +4,16 @@
 // are acknowledged by a watermark: `recorded`. In `power` durability that is what
 // a flush has covered; in `process` what the kernel has. Whoever applies them
 // reads them back in batches and gives their segments free, to be written over.
-// Segments are written over with zeros before they are first used, because a
-// flush that also extends a file costs twice as much.
 //
 // Knows nothing of LMDB, nor what the records say. Which rule of durability is
 // kept where: engine/README.md.
 #pragma once
 
 #include "journal/control.hpp"
-#include "store/large_memory.hpp"
+#include "journal/options.hpp"
+#include "journal/reading.hpp"
 #include "journal/recovery.hpp"
-#include "journal/segment.hpp"
-
-#include <pawl/options.hpp>
+#include "journal/segment_pool.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -31,27 +28,6 @@
 #include <vector>
 
 namespace pawl::core {
-
-struct journal_options {
-  pawl::durability durability = durability::power;
-  std::uint64_t size_max = std::uint64_t{256} << 20;     // of all segments; above it appending waits for room
-  std::uint64_t segment_size_first = std::uint64_t{4} << 20;
-  std::uint64_t segment_size_max = std::uint64_t{8} << 20;
-  std::size_t mapped_append_max = 4096;  // `process`: frames up to this are stored into mapped memory; 0: none
-  // Segments are kept in memory until they are applied, as long as this many bytes go round; others are read back.
-  std::uint64_t memory_max = std::uint64_t{88} << 20;
-};
-
-// A stretch of the log as it is read back, in memory of its own that is reused.
-struct log_batch {
-  std::vector<std::span<const std::byte>> groups;  // whole records, in the order of the log
-  lsn end = 0;
-  std::uint64_t bytes = 0;
-  // Where the groups lie: in memory that they were appended from, or read from the files.
-  std::vector<std::shared_ptr<const void>> held;
-  std::vector<std::unique_ptr<frame_walker>> windows;
-  std::size_t windows_used = 0;
-};
 
 class journal {
 public:
@@ -109,27 +85,6 @@ public:
   void on_starving(std::function<void()> tell) { tell_starving_ = std::move(tell); }
 
 private:
-  // What is written of a segment in this life of it, at the offsets of its file.
-  struct image {
-    explicit image(std::uint64_t of) : bytes(static_cast<std::size_t>(of)), size(of) {}
-    large_memory bytes;
-    std::uint64_t size;
-  };
-  struct written_frame {
-    std::uint64_t offset;
-    std::uint64_t payload_size;
-  };
-  struct live_segment {
-    std::shared_ptr<segment> in;
-    lsn end = 0;               // of the frames in it
-    std::uint64_t used = 0;    // where the next one may begin
-    frame_place read_from;     // where reading goes on
-    bool dirty = false;        // has bytes that no flush has covered
-    std::shared_ptr<image> memory;      // may be null: then it is read back from its file
-    std::vector<written_frame> frames;  // in memory, not read yet from `next_frame` on
-    std::size_t next_frame = 0;
-  };
-
   void adopt(found_log& found);
   void rescue(lsn durable);
   [[nodiscard]] std::uint64_t copy_frames(live_segment& from, lsn durable, segment& into, std::uint64_t offset);
@@ -137,8 +92,9 @@ private:
   [[nodiscard]] frame_header header_of(const segment& in, lsn first, std::uint64_t size, std::uint32_t payload_crc) const;
   [[nodiscard]] frame_header next_header(std::uint64_t size, std::uint32_t payload_crc);
   void write_frame(std::span<const std::span<const std::byte>> payload, std::uint64_t size);
-  void write_from_memory(std::span<const std::span<const std::byte>> payload, std::uint64_t size);
-  void write_from_pieces(std::span<const std::span<const std::byte>> payload, std::uint64_t size);
+  [[nodiscard]] std::span<const std::byte> copy_to_image(std::span<const std::span<const std::byte>> payload,
+                                                         std::uint64_t size) noexcept;
+  void write_blocks(const frame_header& header, std::span<const std::span<const std::byte>> payload, std::uint64_t used);
   [[nodiscard]] bool is_mapped(std::uint64_t size) const noexcept {
     return !mapped_.empty() && sizeof(frame_header) + size <= options_.mapped_append_max;
   }
@@ -146,17 +102,8 @@ private:
                    std::span<const std::span<const std::byte>> payload) const noexcept;
   void start_segment(std::unique_lock<std::mutex>& lock, std::uint64_t frame_size);
   [[nodiscard]] std::shared_ptr<segment> find_room(std::unique_lock<std::mutex>& lock, std::uint64_t size);
-  [[nodiscard]] std::shared_ptr<segment> take_free(std::uint64_t size);
   void make_segment(std::unique_lock<std::mutex>& lock, std::uint64_t size);
-  [[nodiscard]] std::shared_ptr<segment> make_segment_file(std::uint64_t slot, std::uint64_t size);
   [[nodiscard]] segment_header new_header(lsn first);
-  [[nodiscard]] std::uint64_t next_size() const noexcept;
-  void set_free(std::shared_ptr<segment> old);
-  [[nodiscard]] std::shared_ptr<image> take_memory(std::uint64_t size);
-  // Both: false where nothing more is to be read behind it.
-  [[nodiscard]] static bool take_frames(live_segment& from, lsn limit, std::uint64_t bytes_max, log_batch& into);
-  [[nodiscard]] bool read_segment(live_segment& from, lsn limit, std::uint64_t bytes_max, log_batch& into);
-  [[noreturn]] void throw_changed(const segment& in, std::uint64_t offset) const;
   void wait_for_room(std::unique_lock<std::mutex>& lock);
   void tell_room() noexcept;
   void fail() noexcept;
@@ -179,16 +126,11 @@ private:
   bool open_ = false;
   std::uint32_t link_ = 0;               // crc of the header written last
   std::span<std::byte> mapped_;          // the last one, where frames are stored into memory
-  std::vector<std::shared_ptr<segment>> free_;
-  std::vector<std::shared_ptr<image>> memories_;
-  std::uint64_t memory_size_ = 0;
-  bool making_ = false;                  // somebody makes a segment
-  bool in_vain_ = false;                 // the last one could not be made
+  segment_pool pool_;
+  image_pool images_;
   bool starving_ = false;                // append waits for room
   std::uint64_t bytes_written_ = 0;
-  std::uint64_t size_ = 0;               // of all segments
   std::uint64_t newest_number_ = 0;
-  std::uint64_t newest_slot_ = 0;
   lsn written_ = 0;
   std::exception_ptr no_room_;
   std::string failure_;                  // what the first failure said

@@ -89,14 +89,15 @@ void lmdb_backend::commit(std::span<const std::span<const std::byte>> groups) {
   });
 }
 
-std::uint64_t lmdb_backend::fold(std::span<const std::span<const std::byte>> groups, std::uint64_t begin,
-                                 std::uint64_t end, bool hold_back) {
+folded lmdb_backend::fold(std::span<const std::span<const std::byte>> groups, std::uint64_t begin, std::uint64_t end,
+                          bool hold_back) {
   return guarded([&] {
     batch_.gather(groups);
+    const std::size_t count = batch_.size();
     const bool held = hold_back && batch_.set_unfinished_aside();
     const journal_mark mark{held ? begin : end, end, false};
     fold_batch(&mark);
-    return mark.applied;
+    return folded{mark.applied, count};
   });
 }
 

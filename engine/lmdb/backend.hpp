@@ -14,6 +14,11 @@
 
 namespace pawl::core {
 
+struct folded {
+  std::uint64_t applied = 0;    // of the journal, all in front of this is in the rows now; recorded with it
+  std::size_t checkpoints = 0;  // of the groups, and of what was held back before
+};
+
 class lmdb_backend final : public backend {
 public:
   // `epoch`: of this opening, made durable already. Removes what dead epochs left in blobs/.
@@ -25,10 +30,9 @@ public:
   void commit(std::span<const std::span<const std::byte>> groups) override;
   // The same for groups that come out of a journal, from position `begin` of it to `end`, in order; all on the disk there.
   // `hold_back`: items that begin in these groups and do not end may wait for the next call, which gets the groups that
-  // follow; these groups must then stay in place until it is over. Returns up to where everything is in the rows now:
-  // that is recorded with it. No group at all folds what was held back, and records `end`.
-  std::uint64_t fold(std::span<const std::span<const std::byte>> groups, std::uint64_t begin, std::uint64_t end,
-                     bool hold_back);
+  // follow; these groups must then stay in place until it is over. No group at all folds what was held back, and
+  // records `end`.
+  folded fold(std::span<const std::span<const std::byte>> groups, std::uint64_t begin, std::uint64_t end, bool hold_back);
   // Records that there is nothing behind `end`.
   void mark_drained(std::uint64_t end);
   [[nodiscard]] journal_mark mark() const;

@@ -1,14 +1,18 @@
-// Values above the large threshold: one file each in the state's blobs/.
+// Values above the large threshold: one file each in the state's blobs/, with zeros
+// up to the end of its last block of 4,096 bytes.
 //
-// A file is written by the thread that has the value, made durable together with
-// others by the commit that names it, and removed once the commit that dropped
-// its name is durable and no snapshot can see the name (durability rule 15).
+// A file is written by the thread that has the value, past the kernel's cache, and
+// flushed by another one; the commit that names it waits for that and flushes all
+// names. It is removed once the commit that dropped its name is durable and no
+// snapshot can see the name (durability rule 15).
 // Names are epoch plus counter, so none is ever used twice; what a dead epoch
 // left behind without a name in sub-database `files` belongs to nobody.
 #pragma once
 
 #include "file/file_system.hpp"
 #include "lmdb/environment.hpp"
+#include "lmdb/flush_ahead.hpp"
+#include "store/large_memory.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -18,7 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace pawl::core {
@@ -40,16 +44,18 @@ public:
   // which were flushed before the records were.
   blob_store(std::filesystem::path directory, std::uint64_t epoch, file_system& files, bool journaled = false);
 
-  // Any thread.
+  // The value's file is flushed while others work. Any thread.
   [[nodiscard]] large_object store(std::uint64_t schema_hash, std::span<const std::byte> value);
+  // The same for who is not in a hurry: only the file's name is left to be flushed.
+  [[nodiscard]] large_object store_flushed(std::uint64_t schema_hash, std::span<const std::byte> value);
   // The value, checked. Throws pawl::error(damaged). Any thread.
   void read(blob_name name, std::uint64_t size, std::uint32_t crc, std::vector<std::byte>& into) const;
 
   // The rest: the committing thread.
 
-  // Makes the files durable and returns the number of flushes. After a throw they are lost.
+  // Makes the files durable and returns the number of flushes. After a throw they are lost, and every later call throws.
   std::size_t make_durable(std::span<const blob_name> names);
-  // The same for all that are stored and not durable yet. Any thread.
+  // The same for all that are stored. Any thread.
   std::size_t make_all_durable();
   // These are named by a durable commit from now on.
   void forget(std::span<const blob_name> names);
@@ -64,23 +70,31 @@ public:
   void remove(blob_name name) const { files_.remove(path_of(name)); }
 
 private:
-  struct pending_file {
-    std::shared_ptr<file> open;  // null once it is durable
-  };
   struct dropped_file {
     std::uint64_t commit;
     blob_name name;
   };
   [[nodiscard]] std::filesystem::path path_of(blob_name name) const { return directory_ / file_name_of(name); }
-  [[nodiscard]] std::shared_ptr<file> pending(blob_name name);
+  void check_stored(blob_name name);
+  [[nodiscard]] large_object name_for(std::uint64_t schema_hash, std::span<const std::byte> value);
+  void note_stored(const large_object& named);
+  [[nodiscard]] std::unique_ptr<file> write_file(const large_object& named, std::span<const std::byte> value);
+  void write_blocks(file& into, std::span<const std::byte> value);
+  [[nodiscard]] large_memory take_staging();
 
   std::filesystem::path directory_;
   std::uint64_t epoch_;
   file_system& files_;
   bool journaled_;
-  std::mutex mutex_;  // pending_, next_
-  std::unordered_map<std::uint64_t, pending_file> pending_;
+  std::mutex mutex_;  // down to staging_
+  std::unordered_set<std::uint64_t> unnamed_;  // stored, and named by no durable commit
   std::uint64_t next_ = 1;
+  std::uint64_t stored_ = 0;                   // files, ever
+  std::vector<large_memory> staging_;          // of a call that writes each
+  std::mutex flushing_;                        // taken before mutex_: durable_, lost_
+  std::uint64_t durable_ = 0;                  // of stored_
+  bool lost_ = false;                          // a flush has failed
+  flush_ahead ahead_;
   std::vector<dropped_file> dropped_;
 };
 

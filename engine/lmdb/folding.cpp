@@ -174,7 +174,7 @@ void folding::move_to_chunks(write_transaction& txn, item_address address, row_v
 
 // Its own transaction flushes it: see name_files.
 void folding::move_to_file(row_value& value) {
-  const large_object named = blobs_.store(value.schema_hash, value.bytes);
+  const large_object named = blobs_.store_flushed(value.schema_hash, value.bytes);
   value.place = value_place::file;
   value.epoch = named.epoch;
   value.file_number = named.number;

@@ -6,7 +6,7 @@
 //   journal/     the write-ahead log in front of data.mdb (journal/format.hpp)
 //   owner        the lock of the process that has the state open (owner_lock.hpp)
 //   blobs/       values above the large threshold, one file each, named EPOCH-NUMBER in decimal:
-//                the encoded value and nothing else (blobs.hpp)
+//                the encoded value, and zeros to the end of its last block (blobs.hpp)
 //
 // Sub-databases of data.mdb. Numbers in keys are big-endian, so that keys sort as numbers do; in
 // values little-endian. An address is workflow << 48 | item, a u64.

@@ -20,7 +20,7 @@ void buffer_encoder::make_room(std::size_t size) {
 
 namespace {
 
-void store_spilled(lane& into, backend& store) {
+void store_large(lane& into, backend& store) {
   const std::span<const std::byte> encoded = into.payload_bytes();
   std::uint64_t hash;
   std::memcpy(&hash, encoded.data(), sizeof hash);
@@ -56,18 +56,21 @@ void check_round_trip(const detail::value_type& type, const void* value, std::sp
                                         "another value; mend pawl::codec<T> or the type's operator==");
 }
 
-std::size_t write_payload(lane& into, backend& store, const detail::value_type& type, const void* value, bool check) {
+std::size_t write_payload(lane& into, backend& store, const detail::value_type& type, const void* value, bool stays,
+                          bool check) {
   into.payload().put(type.describe().hash());
   type.encode(value, into.payload());
   const std::span<const std::byte> bytes = into.payload_bytes();
+  const std::size_t size = bytes.size();
   if (check) check_round_trip(type, value, bytes.subspan(sizeof(std::uint64_t)));
-  if (into.spilled()) store_spilled(into, store);
-  return bytes.size();
+  const bool large = stays && size - sizeof(std::uint64_t) > store.staying_threshold();
+  if (large || into.spilled()) store_large(into, store);
+  return size;
 }
 
 void write_encoded_payload(lane& into, backend& store, std::span<const std::byte> encoded) {
   into.payload().write(encoded.data(), encoded.size());
-  if (into.spilled()) store_spilled(into, store);
+  if (into.spilled()) store_large(into, store);
 }
 
 const schema* schema_cache::find(std::uint64_t hash, const detail::value_type& type, snapshot& view) {

@@ -32,8 +32,10 @@ private:
 // Writes schema hash and value as the payload of the lane's open record; a large one goes to the backend
 // first and the record then names it. Returns the encoded size. Throws what the codec throws (the record is
 // still open: cancel it), and pawl::error of the backend.
+// `stays`: the item's row will have the value for good (until it is done anew, that is).
 // `check`: decodes the bytes again and compares (check_round_trip).
-std::size_t write_payload(lane& into, backend& store, const detail::value_type& type, const void* value, bool check);
+std::size_t write_payload(lane& into, backend& store, const detail::value_type& type, const void* value, bool stays,
+                          bool check);
 // The same for bytes encoded before: `encoded` starts with the schema hash.
 void write_encoded_payload(lane& into, backend& store, std::span<const std::byte> encoded);
 

@@ -260,8 +260,10 @@ void worker::record_and_wait(active_item& item, const checkpoint_header& header,
 // Encodes what the step returned into the open record. False where that cannot be done: the item is off then.
 bool worker::write_result(active_item& item, const detail::erased_step& step, call_result& result) {
   const std::size_t number = item.step;
+  const bool stays = step.keep || number + 1 == run_.chain->steps.size();  // one that is discarded is not written
   try {
-    account(item, write_payload(lane_, run_.store, *step.result, item.values[number + 1], run_.settings.check_codecs));
+    account(item, write_payload(lane_, run_.store, *step.result, item.values[number + 1], stays,
+                                run_.settings.check_codecs));
     return true;
   } catch (const error& failure) {
     lane_.cancel();

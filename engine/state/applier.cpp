@@ -9,6 +9,8 @@ applier::applier(journal& from, lmdb_backend& into, lsn applied, const applier_o
     : from_(from),
       into_(into),
       options_(options),
+      long_records_bytes_(std::min(options.long_records_bytes,
+                                   std::max(options.backlog_bytes, from.options().size_max / 16 * 7))),
       applied_(applied),
       taken_bytes_(from.needs().bytes_written),
       read_(applied) {
@@ -41,8 +43,7 @@ void applier::note_appended() {
   const journal::need now = from_.needs();
   // Pairs with the fence in sleep(): either it sees what was appended, or this sees that it sleeps.
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  const bool much = now.bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= options_.backlog_bytes;
-  if (!asleep_.load(std::memory_order_relaxed) && !now.room && !now.segment && !much) return;
+  if (!asleep_.load(std::memory_order_relaxed) && !now.room && !now.segment && !is_much(now.bytes_written)) return;
   wake();
 }
 
@@ -75,6 +76,13 @@ void applier::work() noexcept {
   }
 }
 
+// Since the last batch was taken.
+bool applier::is_much(std::uint64_t bytes_written) const noexcept {
+  const std::uint64_t much =
+      long_records_.load(std::memory_order_relaxed) ? long_records_bytes_ : options_.backlog_bytes;
+  return bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= much;
+}
+
 // Waits until there is something to do.
 applier::task applier::next_task() {
   std::unique_lock lock(mutex_);
@@ -85,9 +93,8 @@ applier::task applier::next_task() {
     const lsn recorded = from_.recorded();
     const bool idle = std::exchange(seen_, recorded) == recorded;
     const bool behind = recorded != applied();
-    const bool much = needs.bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= options_.backlog_bytes;
     if (wanted_ > applied() || needs.room || (behind && idle)) return task::fold;
-    if (behind && much) return task::fold_ended;
+    if (behind && is_much(needs.bytes_written)) return task::fold_ended;
     sleep(lock, recorded);
   }
 }
@@ -109,15 +116,27 @@ void applier::fold_some(bool hold_back) {
   taken_bytes_.store(from_.needs().bytes_written, std::memory_order_relaxed);
   const lsn before = applied();
   const lsn begin = read_;
+  const bool long_records = long_records_.load(std::memory_order_relaxed);
+  const std::uint64_t batch_bytes = long_records ? long_records_bytes_ : options_.batch_bytes;
   log_batch& now = batches_[batch_turn_];
   batch_turn_ = (batch_turn_ + 1) % batches_.size();
-  const bool any = from_.read(now, options_.batch_bytes);
+  const bool any = from_.read(now, batch_bytes);
   if (any) read_ = now.end;
   // Where there is nothing to fold and no room either, one more commit past it sets the oldest segments free.
-  const lsn after = into_.fold(any ? std::span<const std::span<const std::byte>>(now.groups)
-                                   : std::span<const std::span<const std::byte>>{},
-                               begin, read_, hold_back && now.bytes >= options_.batch_bytes);
-  from_.release(before);
+  const folded done = into_.fold(any ? std::span<const std::span<const std::byte>>(now.groups)
+                                     : std::span<const std::span<const std::byte>>{},
+                                 begin, read_, hold_back && !long_records && now.bytes >= batch_bytes);
+  const lsn after = done.applied;
+  if (done.checkpoints != 0)
+    long_records_.store(now.bytes / done.checkpoints >= options_.long_record, std::memory_order_relaxed);
+  if (long_records && after == read_ && done.checkpoints != 0) {
+    // A commit costs nothing beside such a batch, and sets all of it free at once.
+    into_.fold({}, after, after, false);
+    for (log_batch& one : batches_) one.held.clear();
+    from_.release(after);
+  } else {
+    from_.release(before);
+  }
   const std::scoped_lock lock(mutex_);
   applied_.store(after, std::memory_order_release);
   changed_.notify_all();

@@ -23,6 +23,10 @@ namespace pawl::core {
 struct applier_options {
   std::uint64_t batch_bytes = std::uint64_t{24} << 20;    // of records that are folded at the same time
   std::uint64_t backlog_bytes = std::uint64_t{24} << 20;  // of journal: that much is worth a batch
+  // Of records that are long on average, both of the above: of a larger batch less is not superseded within it, and has
+  // to be moved to where it lies while it is of use. None of these is held back.
+  std::uint64_t long_records_bytes = std::uint64_t{112} << 20;
+  std::size_t long_record = std::size_t{64} << 10;
   std::chrono::milliseconds idle{100};                    // where nothing came for so long, all is folded in
 };
 
@@ -50,6 +54,7 @@ private:
   [[nodiscard]] task next_task();
   void sleep(std::unique_lock<std::mutex>& lock, lsn seen);
   void fold_some(bool hold_back);
+  [[nodiscard]] bool is_much(std::uint64_t bytes_written) const noexcept;
   void give_up() noexcept;
   void wake() noexcept;
   void end() noexcept;
@@ -57,6 +62,7 @@ private:
   journal& from_;
   lmdb_backend& into_;
   const applier_options options_;
+  const std::uint64_t long_records_bytes_;  // at most what leaves the journal room for as much again
 
   mutable std::mutex mutex_;  // wanted_, ending_, failure_
   std::condition_variable changed_;
@@ -66,6 +72,7 @@ private:
 
   std::atomic<lsn> applied_;
   std::atomic<std::uint64_t> taken_bytes_;  // of the journal's, when the last batch was read
+  std::atomic<bool> long_records_{false};   // so were those of the last batch, on average
   std::atomic<bool> asleep_{false};         // until something is appended
   std::atomic<bool> failed_{false};
 

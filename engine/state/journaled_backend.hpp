@@ -31,6 +31,7 @@ public:
     return below_->store_large(schema_hash, value);
   }
   [[nodiscard]] std::size_t large_threshold() const override;
+  [[nodiscard]] std::size_t staying_threshold() const override { return below_->large_threshold(); }
   [[nodiscard]] std::unique_ptr<snapshot> read() override { return below_->read(); }
   [[nodiscard]] std::array<std::byte, 16> uuid() const override { return below_->uuid(); }
   [[nodiscard]] backend_totals totals() const override;

@@ -168,6 +168,9 @@ public:
   virtual large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) = 0;
   // Values of more bytes than this go through store_large.
   [[nodiscard]] virtual std::size_t large_threshold() const = 0;
+  // The same for values that stay, because no later checkpoint of the item supersedes them: those are best written at
+  // once where they will lie.
+  [[nodiscard]] virtual std::size_t staying_threshold() const { return large_threshold(); }
   [[nodiscard]] virtual std::unique_ptr<snapshot> read() = 0;
   // True where checkpoints are kept by nobody and nothing is ever found: the run then makes none, commits nothing,
   // and no item waits. For measuring what the rest costs.

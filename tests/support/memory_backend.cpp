@@ -155,7 +155,10 @@ private:
 };
 
 memory_backend::memory_backend(memory_hooks hooks, std::size_t large_threshold)
-    : hooks_(std::move(hooks)), large_threshold_(large_threshold) {}
+    : memory_backend(std::move(hooks), large_threshold, large_threshold) {}
+
+memory_backend::memory_backend(memory_hooks hooks, std::size_t large_threshold, std::size_t staying_threshold)
+    : hooks_(std::move(hooks)), large_threshold_(large_threshold), staying_threshold_(staying_threshold) {}
 memory_backend::~memory_backend() = default;
 
 workflow_record memory_backend::open_workflow(std::string_view name, const chain_revision& chain,

@@ -31,6 +31,7 @@ struct memory_hooks {
 class memory_backend final : public core::backend {
 public:
   explicit memory_backend(memory_hooks hooks = {}, std::size_t large_threshold = 256 * 1024);
+  memory_backend(memory_hooks hooks, std::size_t large_threshold, std::size_t staying_threshold);
   ~memory_backend() override;
 
   core::workflow_record open_workflow(std::string_view name, const core::chain_revision& chain,
@@ -38,6 +39,7 @@ public:
   void commit(std::span<const std::span<const std::byte>> groups) override;
   core::large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override;
   [[nodiscard]] std::size_t large_threshold() const override { return large_threshold_; }
+  [[nodiscard]] std::size_t staying_threshold() const override { return staying_threshold_; }
   [[nodiscard]] std::unique_ptr<core::snapshot> read() override;
   [[nodiscard]] std::array<std::byte, 16> uuid() const override;
   [[nodiscard]] core::backend_totals totals() const override;
@@ -60,6 +62,7 @@ private:
 
   memory_hooks hooks_;
   std::size_t large_threshold_;
+  std::size_t staying_threshold_;
   mutable std::mutex mutex_;
   std::map<core::item_address, std::vector<version>> rows_;  // versions ascending
   std::map<std::pair<core::workflow_id, std::string>, core::item_id> index_;

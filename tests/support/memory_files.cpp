@@ -50,7 +50,6 @@ public:
       throw error(errc::damaged, "file: " + path_.string() + " ends too early");
     if (!into.empty()) std::memcpy(into.data(), data_->now.data() + offset, into.size());
   }
-  void begin_sync() noexcept override {}
   void sync() override {
     const std::scoped_lock lock(owner_.mutex_);
     owner_.count(memory_files::operation::sync, path_);
