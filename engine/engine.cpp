@@ -9,6 +9,7 @@
 #include "run/recorded_chain.hpp"
 #include "run/session.hpp"
 #include "state/open.hpp"
+#include "store/table_access.hpp"
 #include "tell/default_logger.hpp"
 
 #include <pawl/error.hpp>
@@ -229,6 +230,10 @@ report engine::run_erased(std::shared_ptr<const detail::chain> chain, const deta
 bool engine::read_result(const detail::chain& chain, const std::string& typed_key, const detail::value_type& type,
                          void* storage) const {
   return core::read_result(*impl_->store, chain.name, typed_key, type, storage);
+}
+
+table_view engine::view() const {
+  return table_view(std::make_unique<core::viewed_tables>(impl_->store->tables()->read_tables()));
 }
 
 plan engine::plan_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) const {

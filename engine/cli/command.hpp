@@ -27,5 +27,6 @@ void add_ls(CLI::App& tool, std::function<int()>& chosen);
 void add_show(CLI::App& tool, std::function<int()>& chosen);
 void add_plan(CLI::App& tool, std::function<int()>& chosen);
 void add_export(CLI::App& tool, std::function<int()>& chosen);
+void add_table(CLI::App& tool, std::function<int()>& chosen);
 
 }  // namespace pawl::cli

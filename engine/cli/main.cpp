@@ -23,7 +23,7 @@
 namespace pawl::cli {
 namespace {
 
-constexpr add_command commands[] = {add_status, add_ls, add_show, add_plan, add_export};
+constexpr add_command commands[] = {add_status, add_ls, add_show, add_plan, add_export, add_table};
 
 constexpr const char* footer =
     "Examples:\n"

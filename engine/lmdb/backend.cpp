@@ -2,6 +2,7 @@
 
 #include "lmdb/catalogue.hpp"
 #include "lmdb/snapshot.hpp"
+#include "lmdb/tables.hpp"
 
 #include <pawl/error.hpp>
 
@@ -139,6 +140,49 @@ large_object lmdb_backend::store_large(std::uint64_t schema_hash, std::span<cons
 
 std::unique_ptr<snapshot> lmdb_backend::read() { return std::make_unique<lmdb_snapshot>(env_, blobs_); }
 
+std::unique_ptr<table_snapshot> lmdb_backend::read_tables() { return std::make_unique<lmdb_table_snapshot>(env_); }
+
+table_id lmdb_backend::open_table(const table_schema& table) {
+  // Nearly always it is there, and a transaction that writes would wait for the applier's.
+  for (const table_record& one : read_table_records(read_transaction(*env_))) {
+    if (one.name != table.name) continue;
+    check_table(one, table);
+    return one.id;
+  }
+  return guarded([&] {
+    write_transaction txn(*env_);
+    check_epoch(txn, epoch_);
+    bool changed = false;
+    const table_id id = record_table(txn, table, changed);
+    if (!changed) return id;
+    env_->reach_over(64);
+    env_->check(txn.commit(), "record a table");
+    commits_.fetch_add(1, std::memory_order_relaxed);
+    flushes_.fetch_add(flushes_of_a_commit, std::memory_order_relaxed);
+    return id;
+  });
+}
+
+void lmdb_backend::commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups) {
+  guarded([&] {
+    transaction_.gather(groups);
+    folding_totals totals;
+    folding_.fold_with(transaction_, writes, totals);
+    const std::uint64_t bytes = transaction_.bytes() + writes.bytes();
+    commits_.fetch_add(totals.commits, std::memory_order_relaxed);
+    flushes_.fetch_add(totals.flushes, std::memory_order_relaxed);
+    bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    table_commits_.fetch_add(totals.commits, std::memory_order_relaxed);
+    table_flushes_.fetch_add(totals.flushes, std::memory_order_relaxed);
+    table_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  });
+}
+
+backend_totals lmdb_backend::totals_of_tables() const {
+  return {table_commits_.load(std::memory_order_relaxed), table_flushes_.load(std::memory_order_relaxed),
+          table_bytes_.load(std::memory_order_relaxed)};
+}
+
 backend_totals lmdb_backend::totals() const {
   return {commits_.load(std::memory_order_relaxed), flushes_.load(std::memory_order_relaxed),
           bytes_.load(std::memory_order_relaxed)};
@@ -152,6 +196,12 @@ workflow_record lmdb_reader::open_workflow(std::string_view, const chain_revisio
 }
 void lmdb_reader::commit(std::span<const std::span<const std::byte>>) { throw_only_reads(*env_); }
 large_object lmdb_reader::store_large(std::uint64_t, std::span<const std::byte>) { throw_only_reads(*env_); }
+
+table_id lmdb_reader::open_table(const table_schema&) { throw_only_reads(*env_); }
+void lmdb_reader::commit_tables(const table_writes&, std::span<const std::span<const std::byte>>) {
+  throw_only_reads(*env_);
+}
+std::unique_ptr<table_snapshot> lmdb_reader::read_tables() { return std::make_unique<lmdb_table_snapshot>(env_); }
 
 std::unique_ptr<snapshot> lmdb_reader::read() { return std::make_unique<lmdb_snapshot>(env_, blobs_); }
 

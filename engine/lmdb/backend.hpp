@@ -14,7 +14,7 @@
 
 namespace pawl::core {
 
-class lmdb_backend final : public backend {
+class lmdb_backend final : public backend, public table_store {
 public:
   // `epoch`: of this opening, made durable already. Removes what dead epochs left in blobs/.
   lmdb_backend(std::shared_ptr<environment> env, std::uint64_t epoch, const lmdb_options& options);
@@ -41,6 +41,12 @@ public:
   [[nodiscard]] std::unique_ptr<snapshot> read() override;
   [[nodiscard]] std::array<std::byte, 16> uuid() const override { return env_->uuid(); }
   [[nodiscard]] backend_totals totals() const override;
+  [[nodiscard]] table_store* tables() override { return this; }
+  [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override;
+  table_id open_table(const table_schema& table) override;
+  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups) override;
+  // What commit_tables has done, which is also in totals().
+  [[nodiscard]] backend_totals totals_of_tables() const;
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
   [[nodiscard]] const std::shared_ptr<environment>& env() const noexcept { return env_; }
 
@@ -61,10 +67,14 @@ private:
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> flushes_{0};
   std::atomic<std::uint64_t> bytes_{0};
+  batch transaction_;  // not batch_, which may hold something back
+  std::atomic<std::uint64_t> table_commits_{0};
+  std::atomic<std::uint64_t> table_flushes_{0};
+  std::atomic<std::uint64_t> table_bytes_{0};
 };
 
 // A state that is only looked at: everything that would change it throws pawl::error(bad_argument).
-class lmdb_reader final : public backend {
+class lmdb_reader final : public backend, public table_store {
 public:
   explicit lmdb_reader(std::shared_ptr<environment> env, file_system& files);
 
@@ -76,6 +86,10 @@ public:
   [[nodiscard]] std::unique_ptr<snapshot> read() override;
   [[nodiscard]] std::array<std::byte, 16> uuid() const override { return env_->uuid(); }
   [[nodiscard]] backend_totals totals() const override { return {}; }
+  [[nodiscard]] table_store* tables() override { return this; }
+  [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override;
+  table_id open_table(const table_schema& table) override;
+  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups) override;
   [[nodiscard]] const std::shared_ptr<environment>& env() const noexcept { return env_; }
   [[nodiscard]] const std::shared_ptr<blob_store>& blobs() const noexcept { return blobs_; }
 

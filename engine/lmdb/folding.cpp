@@ -54,6 +54,28 @@ std::size_t folding::fold_some(const batch& checkpoints, std::size_t place, cons
   return place;
 }
 
+void folding::fold_with(const batch& checkpoints, const table_writes& writes, folding_totals& totals) {
+  write_transaction txn(env_);
+  check_epoch(txn, epoch_);
+  begin(txn);
+  for (std::size_t place = 0; place < checkpoints.size();) {
+    const batch::run run = checkpoints.run_at(place);
+    const checkpoint first = checkpoints.at(run.first);
+    const bool follows = fold_run(txn, checkpoints, run) && row_.sequence == checkpoints.at(run.last - 1).header.sequence &&
+                         sequence_before_ + 1 == first.header.sequence;
+    if (!follows)
+      throw error(errc::damaged, "lmdb: the transaction of item " + std::to_string(first.header.item) + " of workflow " +
+                                     std::to_string(first.header.workflow) +
+                                     " does not follow what is stored of it; nothing of it was written; run `pawl "
+                                     "verify` on the state and report this");
+    place = run.last;
+  }
+  new_keys_.write(txn);
+  tally_.write(txn);
+  pages_ += write_entries(txn, writes);
+  finish(txn, totals);
+}
+
 void folding::begin(write_transaction& txn) {
   tally_.begin();
   new_keys_.clear();
@@ -73,10 +95,11 @@ void folding::begin(write_transaction& txn) {
   items_end_ = read_big_endian(txn.view(key)) + 1;
 }
 
-void folding::fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run) {
+bool folding::fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run) {
   in_items_ = load_row(txn, run.address);
   const counted_row before = counted(row_);
-  if (!fold_checkpoints(checkpoints, run)) return;
+  sequence_before_ = row_.sequence;
+  if (!fold_checkpoints(checkpoints, run)) return false;
   tally_.change(txn, run.address, before, counted(row_));
   if (!before.exists) take_new_key(run.address);
   if (!outside_.empty()) drop_outside(txn, run.address);
@@ -85,6 +108,7 @@ void folding::fold_run(write_transaction& txn, const batch& checkpoints, const b
   store_row(txn, run.address, bytes);
   mark_state(txn, run.address, before);
   count_pages(run.address, bytes.size());
+  return true;
 }
 
 // Puts the cursor on the item's row and reads it; false where there is none.

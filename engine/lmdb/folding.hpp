@@ -9,6 +9,7 @@
 
 #include "lmdb/blobs.hpp"
 #include "lmdb/new_keys.hpp"
+#include "lmdb/tables.hpp"
 #include "lmdb/tally.hpp"
 #include "lmdb/transaction.hpp"
 #include "store/batch.hpp"
@@ -38,6 +39,10 @@ public:
   [[nodiscard]] std::size_t fold_some(const batch& checkpoints, std::size_t place, const journal_mark* mark,
                                       folding_totals& totals);
 
+  // One durable transaction with all of it: the checkpoints, each of which must directly follow its item's row, and the
+  // writes to tables. Throws as fold_some; damaged where a checkpoint does not follow.
+  void fold_with(const batch& checkpoints, const table_writes& writes, folding_totals& totals);
+
 private:
   struct outside_value {  // a value of the row as it was, in chunks or in a file
     row_value value;
@@ -45,7 +50,8 @@ private:
   };
 
   void begin(write_transaction& txn);
-  void fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run);
+  // False where the row had it all already.
+  bool fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run);
   bool load_row(write_transaction& txn, item_address address);
   bool fold_checkpoints(const batch& checkpoints, const batch::run& run);
   void drop_outside(write_transaction& txn, item_address address);
@@ -82,6 +88,7 @@ private:
   // Of one item.
   row row_;
   bool in_items_ = false;
+  std::uint32_t sequence_before_ = 0;
   std::uint64_t long_size_ = 0;  // of the row as it was, where it lies in chunks
   std::vector<std::byte> old_bytes_;
   std::vector<std::byte> new_bytes_;

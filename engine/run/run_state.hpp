@@ -7,9 +7,11 @@
 #include "run/checkpoint_log.hpp"
 #include "run/clock.hpp"
 #include "run/ready_queue.hpp"
+#include "run/transaction_queue.hpp"
 #include "run/value_layout.hpp"
 #include "run/verdict.hpp"
 #include "store/backend.hpp"
+#include "store/table_access.hpp"
 
 #include <pawl/detail/erased.hpp>
 #include <pawl/options.hpp>
@@ -75,6 +77,8 @@ public:
     for (const detail::erased_step& step : chain->steps) {
       gates.push_back(step.concurrency != 0 ? std::make_unique<step_gate>(step.concurrency, chosen.window_items)
                                            : nullptr);
+      if (step.kind == step_kind::transactional && !transactions)
+        transactions = std::make_unique<transaction_queue>(chosen.window_items);
       skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
     }
   }
@@ -142,6 +146,8 @@ public:
   const bool records;  // false: the backend keeps nothing, so nothing is recorded and nobody waits
   ready_queue ready;
   std::vector<std::unique_ptr<step_gate>> gates;  // by step; null where there is no limit
+  std::unique_ptr<transaction_queue> transactions;  // null where no step is transactional
+  core::known_tables known_tables;                  // of whoever has the tables' turn
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule
   run_counts counts;
   std::atomic<std::uint64_t> bytes_in_flight{0};

@@ -56,6 +56,16 @@ void applier::settle(lsn position) {
   if (failure_) std::rethrow_exception(failure_);
 }
 
+void applier::settle_soon(lsn position) {
+  const lsn target = std::min(position, from_.recorded());
+  if (applied() >= target) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    wanted_ = std::max(wanted_, target);
+  }
+  changed_.notify_all();
+}
+
 void applier::drain() {
   settle(~lsn{0});
   end();  // a last commit of the thread's would say that something is left

@@ -39,6 +39,8 @@ public:
   void note_appended();
   // Waits until everything up to `position` that is recorded is folded in. Throws what made the applier give up.
   void settle(lsn position);
+  // The same is wanted soon: begins.
+  void settle_soon(lsn position);
   // Folds in everything and records that nothing is left. Nothing may be appended any more.
   void drain();
   [[nodiscard]] lsn applied() const noexcept { return applied_.load(std::memory_order_acquire); }

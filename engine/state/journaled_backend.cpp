@@ -49,7 +49,9 @@ void journaled_backend::commit(std::span<const std::span<const std::byte>> group
 std::size_t journaled_backend::large_threshold() const { return value_size_max_in_journal; }
 
 backend_totals journaled_backend::totals() const {
-  return {commits_.load(std::memory_order_relaxed), log_->flushes(), bytes_.load(std::memory_order_relaxed)};
+  const backend_totals tables = below_->totals_of_tables();
+  return {commits_.load(std::memory_order_relaxed) + tables.commits, log_->flushes() + tables.flushes,
+          bytes_.load(std::memory_order_relaxed) + tables.bytes};
 }
 
 }  // namespace pawl::core

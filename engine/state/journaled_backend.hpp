@@ -26,7 +26,9 @@ public:
   void commit(std::span<const std::span<const std::byte>> groups) override;
   [[nodiscard]] log_position recorded() const override { return log_->recorded(); }
   void settle(log_position position) override { applier_->settle(position); }
+  void settle_soon(log_position position) override { applier_->settle_soon(position); }
   void flush() override { log_->flush(); }
+  [[nodiscard]] table_store* tables() override { return below_->tables(); }
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override {
     return below_->store_large(schema_hash, value);
   }

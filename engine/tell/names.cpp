@@ -1,4 +1,5 @@
 // The words of the public enumerations.
+#include <pawl/detail/erased.hpp>
 #include <pawl/error.hpp>
 #include <pawl/options.hpp>
 #include <pawl/report.hpp>
@@ -33,6 +34,15 @@ std::string_view name_of(item_state state) noexcept {
     case item_state::done: return "done";
     case item_state::failed: return "failed";
     case item_state::skipped: return "skipped";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(step_kind kind) noexcept {
+  switch (kind) {
+    case step_kind::effect: return "step";
+    case step_kind::pure: return "pure";
+    case step_kind::transactional: return "transactional";
   }
   return "unknown";
 }
