@@ -114,9 +114,13 @@ void lmdb_backend::fold_batch(const journal_mark* mark) {
   std::size_t place = 0;
   do place = folding_.fold_some(batch_, place, mark, totals);
   while (place < batch_.size());
+  note(totals, batch_.bytes());
+}
+
+void lmdb_backend::note(const folding_totals& totals, std::uint64_t bytes) noexcept {
   commits_.fetch_add(totals.commits, std::memory_order_relaxed);
   flushes_.fetch_add(totals.flushes, std::memory_order_relaxed);
-  bytes_.fetch_add(batch_.bytes(), std::memory_order_relaxed);
+  bytes_.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 journal_mark lmdb_backend::mark() const {
@@ -163,24 +167,35 @@ table_id lmdb_backend::open_table(const table_schema& table) {
   });
 }
 
-void lmdb_backend::commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups) {
+void lmdb_backend::commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                                 std::uint64_t) {
   guarded([&] {
-    transaction_.gather(groups);
+    batch_.gather(groups);
     folding_totals totals;
-    folding_.fold_with(transaction_, writes, totals);
-    const std::uint64_t bytes = transaction_.bytes() + writes.bytes();
-    commits_.fetch_add(totals.commits, std::memory_order_relaxed);
-    flushes_.fetch_add(totals.flushes, std::memory_order_relaxed);
-    bytes_.fetch_add(bytes, std::memory_order_relaxed);
-    table_commits_.fetch_add(totals.commits, std::memory_order_relaxed);
-    table_flushes_.fetch_add(totals.flushes, std::memory_order_relaxed);
-    table_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    folding_.fold_with(batch_, 0, writes, nullptr, totals);
+    note(totals, batch_.bytes() + writes.bytes());
   });
 }
 
-backend_totals lmdb_backend::totals_of_tables() const {
-  return {table_commits_.load(std::memory_order_relaxed), table_flushes_.load(std::memory_order_relaxed),
-          table_bytes_.load(std::memory_order_relaxed)};
+std::uint64_t lmdb_backend::fold_with(std::span<const std::span<const std::byte>> groups, std::uint64_t end,
+                                      const table_writes& writes,
+                                      std::span<const std::span<const std::byte>> transaction) {
+  return guarded([&] {
+    const journal_mark mark{end, end, false};
+    batch_.gather(groups);
+    std::size_t first = 0;
+    if (folding::fits(batch_)) {
+      first = batch_.size();
+      batch_.add(transaction);
+    } else {
+      fold_batch(&mark);
+      batch_.gather(transaction);
+    }
+    folding_totals totals;
+    folding_.fold_with(batch_, first, writes, &mark, totals);
+    note(totals, batch_.bytes() + writes.bytes());
+    return end;
+  });
 }
 
 backend_totals lmdb_backend::totals() const {
@@ -198,7 +213,7 @@ void lmdb_reader::commit(std::span<const std::span<const std::byte>>) { throw_on
 large_object lmdb_reader::store_large(std::uint64_t, std::span<const std::byte>) { throw_only_reads(*env_); }
 
 table_id lmdb_reader::open_table(const table_schema&) { throw_only_reads(*env_); }
-void lmdb_reader::commit_tables(const table_writes&, std::span<const std::span<const std::byte>>) {
+void lmdb_reader::commit_tables(const table_writes&, std::span<const std::span<const std::byte>>, std::uint64_t) {
   throw_only_reads(*env_);
 }
 std::unique_ptr<table_snapshot> lmdb_reader::read_tables() { return std::make_unique<lmdb_table_snapshot>(env_); }

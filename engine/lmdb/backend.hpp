@@ -44,15 +44,19 @@ public:
   [[nodiscard]] table_store* tables() override { return this; }
   [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override;
   table_id open_table(const table_schema& table) override;
-  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups) override;
-  // What commit_tables has done, which is also in totals().
-  [[nodiscard]] backend_totals totals_of_tables() const;
+  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                     std::uint64_t behind) override;
+  // fold() without holding back, and commit_tables() with `transaction`, in one transaction of LMDB unless the groups
+  // are too much for one.
+  std::uint64_t fold_with(std::span<const std::span<const std::byte>> groups, std::uint64_t end,
+                          const table_writes& writes, std::span<const std::span<const std::byte>> transaction);
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
   [[nodiscard]] const std::shared_ptr<environment>& env() const noexcept { return env_; }
 
 private:
   void check_usable() const;
   void fold_batch(const journal_mark* mark);
+  void note(const folding_totals& totals, std::uint64_t bytes) noexcept;
   template <class Action>
   auto guarded(Action&& action);
 
@@ -67,10 +71,6 @@ private:
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> flushes_{0};
   std::atomic<std::uint64_t> bytes_{0};
-  batch transaction_;  // not batch_, which may hold something back
-  std::atomic<std::uint64_t> table_commits_{0};
-  std::atomic<std::uint64_t> table_flushes_{0};
-  std::atomic<std::uint64_t> table_bytes_{0};
 };
 
 // A state that is only looked at: everything that would change it throws pawl::error(bad_argument).
@@ -89,7 +89,8 @@ public:
   [[nodiscard]] table_store* tables() override { return this; }
   [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override;
   table_id open_table(const table_schema& table) override;
-  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups) override;
+  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                     std::uint64_t behind) override;
   [[nodiscard]] const std::shared_ptr<environment>& env() const noexcept { return env_; }
   [[nodiscard]] const std::shared_ptr<blob_store>& blobs() const noexcept { return blobs_; }
 

@@ -39,9 +39,13 @@ public:
   [[nodiscard]] std::size_t fold_some(const batch& checkpoints, std::size_t place, const journal_mark* mark,
                                       folding_totals& totals);
 
-  // One durable transaction with all of it: the checkpoints, each of which must directly follow its item's row, and the
-  // writes to tables. Throws as fold_some; damaged where a checkpoint does not follow.
-  void fold_with(const batch& checkpoints, const table_writes& writes, folding_totals& totals);
+  // One durable transaction with all of it: the checkpoints, the writes to tables, and the mark, if any. Those that came
+  // as number `first` of the batch or later must directly follow what is in front of them. Throws as fold_some; damaged
+  // where one does not follow.
+  void fold_with(const batch& checkpoints, std::size_t first, const table_writes& writes, const journal_mark* mark,
+                 folding_totals& totals);
+  // May all of the batch go into one transaction?
+  [[nodiscard]] static bool fits(const batch& checkpoints) noexcept;
 
 private:
   struct outside_value {  // a value of the row as it was, in chunks or in a file
@@ -50,8 +54,7 @@ private:
   };
 
   void begin(write_transaction& txn);
-  // False where the row had it all already.
-  bool fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run);
+  void fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run);
   bool load_row(write_transaction& txn, item_address address);
   bool fold_checkpoints(const batch& checkpoints, const batch::run& run);
   void drop_outside(write_transaction& txn, item_address address);
@@ -66,6 +69,8 @@ private:
   [[noreturn]] void throw_commit_failed(int status) const;
   void count_pages(item_address address, std::size_t row_size);
   void take_new_key(item_address address);
+
+  static constexpr std::size_t any_order = ~std::size_t{0};
 
   environment& env_;
   blob_store& blobs_;
@@ -84,11 +89,11 @@ private:
   std::vector<blob_name> unnamed_;  // and those no longer named
   std::vector<blob_name> unused_;   // files of checkpoints that were superseded in the same batch
   tally tally_;
+  std::size_t strict_from_ = any_order;  // checkpoints that came later must directly follow
 
   // Of one item.
   row row_;
   bool in_items_ = false;
-  std::uint32_t sequence_before_ = 0;
   std::uint64_t long_size_ = 0;  // of the row as it was, where it lies in chunks
   std::vector<std::byte> old_bytes_;
   std::vector<std::byte> new_bytes_;

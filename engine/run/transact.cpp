@@ -2,7 +2,7 @@
 //
 // The order, which engine/README.md explains:
 //
-//   turn -> snapshot -> [call, keep or undo its writes, write its checkpoint] for each -> settle -> commit
+//   turn -> snapshot -> [call, keep or undo its writes, write its checkpoint] for each -> commit
 //
 // Calls see the snapshot and what the group has written, all of it in memory. The
 // checkpoints go into a lane of their own, which the commit takes together with
@@ -46,7 +46,6 @@ std::size_t worker::run_transaction() {
   const table_store::turn turn(store);
   // Everything that is recorded of these items lies in front of here, and the checkpoints must follow it.
   const log_position recorded = run_.store.recorded();
-  run_.store.settle_soon(recorded);
   open_transaction tables(store, run_.known_tables);
   if (!transaction_lane_) transaction_lane_ = std::make_unique<lane>(1, run_.store.large_threshold());
   std::size_t called = 0;
@@ -57,10 +56,9 @@ std::size_t worker::run_transaction() {
     else transaction_[called] = nullptr;
   }
   if (completed == 0) return called;
-  run_.store.settle(recorded);
   transaction_groups_.clear();
   const lane_position position = transaction_lane_->gather(transaction_groups_);
-  store.commit_tables(tables.writes(), transaction_groups_);
+  store.commit_tables(tables.writes(), transaction_groups_, recorded);
   transaction_acknowledged_.clear();
   transaction_lane_->acknowledge(position, transaction_acknowledged_);
   for (std::size_t i = 0; i < called; ++i)

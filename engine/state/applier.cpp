@@ -56,14 +56,21 @@ void applier::settle(lsn position) {
   if (failure_) std::rethrow_exception(failure_);
 }
 
-void applier::settle_soon(lsn position) {
-  const lsn target = std::min(position, from_.recorded());
-  if (applied() >= target) return;
-  {
-    const std::scoped_lock lock(mutex_);
-    wanted_ = std::max(wanted_, target);
-  }
+void applier::settle_with(lsn position, const table_writes& writes,
+                          std::span<const std::span<const std::byte>> transaction_groups) {
+  std::unique_lock lock(mutex_);
+  transaction mine{std::min(position, from_.recorded()), writes, transaction_groups};
+  transaction_ = &mine;
   changed_.notify_all();
+  changed_.wait(lock, [&] { return failure_ || mine.committed; });
+  transaction_ = nullptr;
+  if (!mine.committed) std::rethrow_exception(failure_);
+}
+
+// The transaction that waits, where everything in front of it has been read.
+applier::transaction* applier::transaction_at(lsn read) {
+  const std::scoped_lock lock(mutex_);
+  return transaction_ != nullptr && read >= transaction_->behind ? transaction_ : nullptr;
 }
 
 void applier::drain() {
@@ -96,6 +103,7 @@ applier::task applier::next_task() {
     const bool idle = std::exchange(seen_, recorded) == recorded;
     const bool behind = recorded != applied();
     const bool much = needs.bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= options_.backlog_bytes;
+    if (transaction_ != nullptr && !transaction_->committed) return task::fold;
     if (wanted_ > applied() || needs.room || (behind && idle)) return task::fold;
     if (behind && much) return task::fold_ended;
     sleep(lock, recorded);
@@ -124,11 +132,15 @@ void applier::fold_some(bool hold_back) {
   const bool any = from_.read(now, options_.batch_bytes);
   if (any) read_ = now.end;
   // Where there is nothing to fold and no room either, one more commit past it sets the oldest segments free.
-  const lsn after = into_.fold(any ? std::span<const std::span<const std::byte>>(now.groups)
-                                   : std::span<const std::span<const std::byte>>{},
-                               begin, read_, hold_back && now.bytes >= options_.batch_bytes);
+  const auto groups = any ? std::span<const std::span<const std::byte>>(now.groups)
+                          : std::span<const std::span<const std::byte>>{};
+  transaction* const with = transaction_at(read_);
+  const lsn after = with != nullptr
+                        ? into_.fold_with(groups, read_, with->writes, with->groups)
+                        : into_.fold(groups, begin, read_, hold_back && now.bytes >= options_.batch_bytes);
   from_.release(before);
   const std::scoped_lock lock(mutex_);
+  if (with != nullptr) with->committed = true;
   applied_.store(after, std::memory_order_release);
   changed_.notify_all();
 }

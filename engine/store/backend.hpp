@@ -161,8 +161,6 @@ public:
   // Waits until snapshots that are refreshed from now on see everything up to `position`. Any thread. Throws
   // what keeps the backend from it.
   virtual void settle(log_position position = everything) { static_cast<void>(position); }
-  // settle() will be asked for this soon: a backend may begin. Any thread.
-  virtual void settle_soon(log_position position) { static_cast<void>(position); }
   // Everything committed until now is on the disk when it returns. Any thread.
   virtual void flush() {}
   // Stores the bytes of a value too large to lie with its record; any thread. What it returns may
@@ -177,8 +175,7 @@ public:
   // 16 random bytes made with the state: the salt of idempotency keys.
   [[nodiscard]] virtual std::array<std::byte, 16> uuid() const = 0;
   [[nodiscard]] virtual backend_totals totals() const = 0;
-  // Where transactional steps write; null where there is no such place, and then they cannot be run. What a transaction's
-  // checkpoints follow must be settled before it is committed.
+  // Where transactional steps write; null where there is no such place, and then they cannot be run.
   [[nodiscard]] virtual table_store* tables() { return nullptr; }
 };
 

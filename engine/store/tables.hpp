@@ -79,9 +79,11 @@ public:
   // Finds the table or makes it; durable when it returns. Throws schema_mismatch as check_table does, too_large where
   // a state has no room for another one.
   virtual table_id open_table(const table_schema& table) = 0;
-  // The writes, and the checkpoints in `groups` of which each must directly follow its item's row, in one transaction:
-  // all of it is durable when it returns, or nothing happened. Throws as backend::commit does.
-  virtual void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups) = 0;
+  // The writes, and the checkpoints in `groups`, in one transaction: all of it is durable when it returns, or nothing
+  // happened. Each checkpoint must directly follow what is recorded of its item up to `behind` (backend::recorded()),
+  // which is taken in first, in the same transaction where that can be. Throws as backend::commit does.
+  virtual void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                             std::uint64_t behind) = 0;
 
 private:
   std::mutex writing_;

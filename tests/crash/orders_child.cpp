@@ -63,7 +63,6 @@ public:
   void commit(std::span<const std::span<const std::byte>> groups) override { below_->commit(groups); }
   log_position recorded() const override { return below_->recorded(); }
   void settle(log_position position) override { below_->settle(position); }
-  void settle_soon(log_position position) override { below_->settle_soon(position); }
   void flush() override { below_->flush(); }
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override {
     return below_->store_large(schema_hash, value);
@@ -76,10 +75,11 @@ public:
 
   std::unique_ptr<table_snapshot> read_tables() override { return below_->tables()->read_tables(); }
   table_id open_table(const table_schema& table) override { return below_->tables()->open_table(table); }
-  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups) override {
-    if (!split_) return below_->tables()->commit_tables(writes, groups);
-    below_->tables()->commit_tables(writes, {});
-    below_->tables()->commit_tables({}, groups);
+  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                     std::uint64_t behind) override {
+    if (!split_) return below_->tables()->commit_tables(writes, groups, behind);
+    below_->tables()->commit_tables(writes, {}, behind);
+    below_->tables()->commit_tables({}, groups, behind);
   }
 
 private:
