@@ -11,6 +11,7 @@
 #include "run/recorded_chain.hpp"
 #include "run/session.hpp"
 #include "state/open.hpp"
+#include "store/table_access.hpp"
 #include "tell/default_logger.hpp"
 
 #include <pawl/error.hpp>
@@ -296,6 +297,10 @@ void engine::skip(std::string_view workflow, const any_key& key, std::string_vie
 bool engine::read_result(const detail::chain& chain, const std::string& typed_key, const detail::value_type& type,
                          void* storage) const {
   return core::read_result(*impl_->store, chain, typed_key, type, storage);
+}
+
+table_view engine::view() const {
+  return table_view(std::make_unique<core::viewed_tables>(impl_->store->tables()->read_tables()));
 }
 
 plan engine::plan_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) const {

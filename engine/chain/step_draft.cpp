@@ -66,11 +66,15 @@ void step_draft::refuse_second_call() const {
 }
 
 void step_draft::timeout(seconds limit) {
+  if (step_.kind == step_kind::transactional)
+    refuse(step_, "a transactional step has no timeout: it shares its transaction with others and must not wait; drop it");
   if (!is_delay(limit.count()) || limit.count() == 0) refuse(step_, "timeout must be a finite time above 0");
   step_.timeout_s = limit.count();
 }
 
 void step_draft::concurrency(std::int64_t limit) {
+  if (step_.kind == step_kind::transactional)
+    refuse(step_, "transactional steps are called one at a time anyway; drop .concurrency");
   if (limit < 1) refuse(step_, "concurrency must be at least 1; leave it out for no limit");
   if (limit > std::numeric_limits<std::uint32_t>::max())
     refuse(step_, "concurrency is too large; leave it out for no limit");

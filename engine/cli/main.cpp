@@ -23,8 +23,8 @@
 namespace pawl::cli {
 namespace {
 
-constexpr add_command commands[] = {add_status, add_ls, add_show, add_describe, add_plan, add_export,
-                                    add_rerun,  add_retry, add_skip};
+constexpr add_command commands[] = {add_status, add_ls,    add_show,  add_describe, add_plan,
+                                    add_export, add_table, add_rerun, add_retry,    add_skip};
 
 constexpr const char* footer =
     "Examples:\n"

@@ -5,8 +5,10 @@
 #include "inspect/item_pages.hpp"
 #include "inspect/item_reader.hpp"
 #include "inspect/left_plans.hpp"
+#include "inspect/table_pages.hpp"
 #include "inspect/typed_key.hpp"
 #include "state/open.hpp"
+#include "store/table_access.hpp"
 #include "store/workflows.hpp"
 
 #include <algorithm>
@@ -72,6 +74,16 @@ std::optional<item_view> state_view::item(std::string_view workflow, const any_k
   item_view shown = core::show_item(record, item);
   core::show_values(record, item, value_size_max, *view, impl_->schemas, shown);
   return shown;
+}
+
+std::vector<table_info> state_view::tables() const { return core::read_tables(*impl_->store); }
+
+table_page state_view::entries(std::string_view table, const std::optional<any_key>& after, std::size_t limit) const {
+  return core::read_table_page(*impl_->store, table, after, limit);
+}
+
+table_view state_view::view() const {
+  return table_view(std::make_unique<core::viewed_tables>(impl_->store->tables()->read_tables()));
 }
 
 durability state_view::durability() const { return core::durability_of(*impl_->store); }

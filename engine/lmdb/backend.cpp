@@ -2,6 +2,7 @@
 
 #include "lmdb/catalogue.hpp"
 #include "lmdb/snapshot.hpp"
+#include "lmdb/tables.hpp"
 
 #include <pawl/error.hpp>
 
@@ -114,9 +115,13 @@ void lmdb_backend::fold_batch(const journal_mark* mark) {
   std::size_t place = 0;
   do place = folding_.fold_some(batch_, place, mark, totals);
   while (place < batch_.size());
+  note(totals, batch_.bytes());
+}
+
+void lmdb_backend::note(const folding_totals& totals, std::uint64_t bytes) noexcept {
   commits_.fetch_add(totals.commits, std::memory_order_relaxed);
   flushes_.fetch_add(totals.flushes, std::memory_order_relaxed);
-  bytes_.fetch_add(batch_.bytes(), std::memory_order_relaxed);
+  bytes_.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 journal_mark lmdb_backend::mark() const {
@@ -140,6 +145,59 @@ large_object lmdb_backend::store_large(std::uint64_t schema_hash, std::span<cons
 
 std::unique_ptr<snapshot> lmdb_backend::read() { return std::make_unique<lmdb_snapshot>(env_, blobs_); }
 
+std::unique_ptr<table_snapshot> lmdb_backend::read_tables() { return std::make_unique<lmdb_table_snapshot>(env_); }
+
+table_id lmdb_backend::open_table(const table_schema& table) {
+  // Nearly always it is there, and a transaction that writes would wait for the applier's.
+  for (const table_record& one : read_table_records(read_transaction(*env_))) {
+    if (one.name != table.name) continue;
+    check_table(one, table);
+    return one.id;
+  }
+  return guarded([&] {
+    write_transaction txn(*env_);
+    check_epoch(txn, epoch_);
+    bool changed = false;
+    const table_id id = record_table(txn, table, changed);
+    if (!changed) return id;
+    env_->reach_over(64);
+    env_->check(txn.commit(), "record a table");
+    commits_.fetch_add(1, std::memory_order_relaxed);
+    flushes_.fetch_add(flushes_of_a_commit, std::memory_order_relaxed);
+    return id;
+  });
+}
+
+void lmdb_backend::commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                                 std::uint64_t) {
+  guarded([&] {
+    batch_.gather(groups);
+    folding_totals totals;
+    folding_.fold_with(batch_, 0, writes, nullptr, totals);
+    note(totals, batch_.bytes() + writes.bytes());
+  });
+}
+
+folded lmdb_backend::fold_with(std::span<const std::span<const std::byte>> groups, std::uint64_t end,
+                               const table_writes& writes, std::span<const std::span<const std::byte>> transaction) {
+  return guarded([&] {
+    const journal_mark mark{end, end, false};
+    batch_.gather(groups);
+    std::size_t first = 0;
+    if (folding::fits(batch_)) {
+      first = batch_.size();
+      batch_.add(transaction);
+    } else {
+      fold_batch(&mark);
+      batch_.gather(transaction);
+    }
+    folding_totals totals;
+    folding_.fold_with(batch_, first, writes, &mark, totals);
+    note(totals, batch_.bytes() + writes.bytes());
+    return folded{end, batch_.size()};
+  });
+}
+
 backend_totals lmdb_backend::totals() const {
   return {commits_.load(std::memory_order_relaxed), flushes_.load(std::memory_order_relaxed),
           bytes_.load(std::memory_order_relaxed)};
@@ -153,6 +211,12 @@ workflow_record lmdb_reader::open_workflow(std::string_view, const chain_revisio
 }
 void lmdb_reader::commit(std::span<const std::span<const std::byte>>) { throw_only_reads(*env_); }
 large_object lmdb_reader::store_large(std::uint64_t, std::span<const std::byte>) { throw_only_reads(*env_); }
+
+table_id lmdb_reader::open_table(const table_schema&) { throw_only_reads(*env_); }
+void lmdb_reader::commit_tables(const table_writes&, std::span<const std::span<const std::byte>>, std::uint64_t) {
+  throw_only_reads(*env_);
+}
+std::unique_ptr<table_snapshot> lmdb_reader::read_tables() { return std::make_unique<lmdb_table_snapshot>(env_); }
 
 std::unique_ptr<snapshot> lmdb_reader::read() { return std::make_unique<lmdb_snapshot>(env_, blobs_); }
 

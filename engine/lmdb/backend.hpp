@@ -19,7 +19,7 @@ struct folded {
   std::size_t checkpoints = 0;  // of the groups, and of what was held back before
 };
 
-class lmdb_backend final : public backend {
+class lmdb_backend final : public backend, public table_store {
 public:
   // `epoch`: of this opening, made durable already. Removes what dead epochs left in blobs/.
   lmdb_backend(std::shared_ptr<environment> env, std::uint64_t epoch, const lmdb_options& options);
@@ -45,12 +45,22 @@ public:
   [[nodiscard]] std::unique_ptr<snapshot> read() override;
   [[nodiscard]] std::array<std::byte, 16> uuid() const override { return env_->uuid(); }
   [[nodiscard]] backend_totals totals() const override;
+  [[nodiscard]] table_store* tables() override { return this; }
+  [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override;
+  table_id open_table(const table_schema& table) override;
+  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                     std::uint64_t behind) override;
+  // fold() without holding back, and commit_tables() with `transaction`, in one transaction of LMDB unless the groups
+  // are too much for one.
+  folded fold_with(std::span<const std::span<const std::byte>> groups, std::uint64_t end,
+                          const table_writes& writes, std::span<const std::span<const std::byte>> transaction);
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
   [[nodiscard]] const std::shared_ptr<environment>& env() const noexcept { return env_; }
 
 private:
   void check_usable() const;
   void fold_batch(const journal_mark* mark);
+  void note(const folding_totals& totals, std::uint64_t bytes) noexcept;
   template <class Action>
   auto guarded(Action&& action);
 
@@ -68,7 +78,7 @@ private:
 };
 
 // A state that is only looked at: everything that would change it throws pawl::error(bad_argument).
-class lmdb_reader final : public backend {
+class lmdb_reader final : public backend, public table_store {
 public:
   explicit lmdb_reader(std::shared_ptr<environment> env, file_system& files);
 
@@ -80,6 +90,11 @@ public:
   [[nodiscard]] std::unique_ptr<snapshot> read() override;
   [[nodiscard]] std::array<std::byte, 16> uuid() const override { return env_->uuid(); }
   [[nodiscard]] backend_totals totals() const override { return {}; }
+  [[nodiscard]] table_store* tables() override { return this; }
+  [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override;
+  table_id open_table(const table_schema& table) override;
+  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                     std::uint64_t behind) override;
   [[nodiscard]] const std::shared_ptr<environment>& env() const noexcept { return env_; }
   [[nodiscard]] const std::shared_ptr<blob_store>& blobs() const noexcept { return blobs_; }
 

@@ -264,14 +264,16 @@ std::string read_schema(const transaction& txn, std::uint64_t hash) {
   return body ? std::string(as_text(*body)) : std::string();
 }
 
+bool record_schema(write_transaction& txn, const schema_record& schema) {
+  if (txn.get_record(schema_key(schema.hash).bytes())) return false;
+  txn.put_record(schema_key(schema.hash).bytes(), as_bytes(schema.canonical));
+  return true;
+}
+
 workflow_record record_workflow(write_transaction& txn, std::string_view name, const chain_revision& chain,
                                 std::span<const schema_record> schemas, bool& changed) {
   changed = false;
-  for (const schema_record& schema : schemas) {
-    if (txn.get_record(schema_key(schema.hash).bytes())) continue;
-    txn.put_record(schema_key(schema.hash).bytes(), as_bytes(schema.canonical));
-    changed = true;
-  }
+  for (const schema_record& schema : schemas) changed = record_schema(txn, schema) || changed;
   std::vector<workflow_record> known = read_workflows(txn);
   workflow_record opened;
   const std::size_t revisions_before = open_among(known, name, chain, opened);

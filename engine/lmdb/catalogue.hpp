@@ -72,6 +72,9 @@ void write_histogram(write_transaction& txn, workflow_id workflow, revision_id r
 [[nodiscard]] workflow_counts count_workflow(const transaction& txn, workflow_id workflow);
 [[nodiscard]] std::string read_schema(const transaction& txn, std::uint64_t hash);
 
+// Stores a schema that is not stored yet; says whether it was not.
+bool record_schema(write_transaction& txn, const schema_record& schema);
+
 // What backend::open_workflow promises, without the commit. `changed` says whether one is needed.
 [[nodiscard]] workflow_record record_workflow(write_transaction& txn, std::string_view name,
                                               const chain_revision& chain, std::span<const schema_record> schemas,

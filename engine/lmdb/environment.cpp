@@ -180,6 +180,26 @@ void environment::open_sub_databases(access_mode mode) {
     check(status, "open its sub-databases");
   }
   check(::mdb_txn_commit(txn), "open its sub-databases");
+  open_tables(mode);
+}
+
+// States of earlier releases have no tables; the first opening for writing gives them a place.
+void environment::open_tables(access_mode mode) {
+  MDB_txn* txn = nullptr;
+  const bool writes = mode != access_mode::read;
+  check(::mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn), "begin to read");
+  int status = ::mdb_dbi_open(txn, "tables", 0, &in_.tables);
+  if (status == MDB_NOTFOUND && writes) {
+    ::mdb_txn_abort(txn);
+    check(::mdb_txn_begin(env_, nullptr, 0, &txn), "begin to write");
+    status = ::mdb_dbi_open(txn, "tables", MDB_CREATE, &in_.tables);
+  }
+  if (status == MDB_NOTFOUND) in_.tables = 0;
+  if (status != 0 && status != MDB_NOTFOUND) {
+    ::mdb_txn_abort(txn);
+    check(status, "open its tables");
+  }
+  check(::mdb_txn_commit(txn), "open its tables");
 }
 
 void environment::reach_over(std::uint64_t pages) {

@@ -31,6 +31,7 @@ struct sub_databases {
   MDB_dbi states = 0;
   MDB_dbi chunks = 0;
   MDB_dbi files = 0;
+  MDB_dbi tables = 0;  // 0: a state that has none, opened for reading
 };
 
 enum class access_mode : std::uint8_t {
@@ -85,6 +86,7 @@ private:
   void open(access_mode mode, std::size_t map_size);
   [[nodiscard]] int try_open(unsigned flags, std::size_t map_size);
   void open_sub_databases(access_mode mode);
+  void open_tables(access_mode mode);
 
   std::filesystem::path state_;
   owner_lock lock_;

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t value_size_max_in_row = 1900;  // longer ones are not worth trying
 constexpr std::size_t value_size_worth_moving = 64;
 constexpr std::size_t page_size = 4096;
+constexpr std::uint64_t pages_of_a_whole_batch = 30'000;  // beside those of tables, and far below what LMDB can hold
 constexpr std::uint64_t pages_of_trees = 64;  // inner pages and meta records, generously
 constexpr std::size_t checkpoints_ahead = 16; // records lie as they came, in memory larger than the caches
 constexpr std::uint64_t near_enough = 4;      // ids this close share a page
@@ -54,7 +55,30 @@ std::size_t folding::fold_some(const batch& checkpoints, std::size_t place, cons
   return place;
 }
 
+bool folding::fits(const batch& checkpoints) noexcept {
+  return 2 * checkpoints.size() + checkpoints.bytes() / (page_size / 2) <= pages_of_a_whole_batch;
+}
+
+void folding::fold_with(const batch& checkpoints, std::size_t first, const table_writes& writes,
+                        const journal_mark* mark, folding_totals& totals) {
+  write_transaction txn(env_);
+  check_epoch(txn, epoch_);
+  begin(txn);
+  strict_from_ = first;
+  for (std::size_t place = 0; place < checkpoints.size();) {
+    const batch::run run = checkpoints.run_at(place);
+    fold_run(txn, checkpoints, run);
+    place = run.last;
+  }
+  new_keys_.write(txn);
+  tally_.write(txn);
+  pages_ += write_entries(txn, writes);
+  if (mark != nullptr) write_mark(txn, *mark);
+  finish(txn, totals);
+}
+
 void folding::begin(write_transaction& txn) {
+  strict_from_ = any_order;
   tally_.begin();
   new_keys_.clear();
   named_.clear();
@@ -117,6 +141,12 @@ bool folding::fold_checkpoints(const batch& checkpoints, const batch::run& run) 
   const std::size_t unused_before = unused_.size();
   for (std::size_t place = run.first; place < run.last; ++place) {
     const checkpoint next = checkpoints.at(place);
+    // The writes that go with it are made in any case: it must be news, and nothing be missing in front of it.
+    if (checkpoints.arrival_of(place) >= strict_from_ && next.header.sequence != row_.sequence + 1)
+      throw error(errc::damaged, "lmdb: the transaction of item " + std::to_string(next.header.item) + " of workflow " +
+                                     std::to_string(next.header.workflow) +
+                                     " does not follow what is stored of it; nothing of it was written; run `pawl "
+                                     "verify` on the state and report this");
     if (!fold(row_, next)) continue;
     changed = true;
     if ((next.header.flags & checkpoint_flag::large) != 0) unused_.push_back(blob_of(next));

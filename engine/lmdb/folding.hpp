@@ -9,6 +9,7 @@
 
 #include "lmdb/blobs.hpp"
 #include "lmdb/new_keys.hpp"
+#include "lmdb/tables.hpp"
 #include "lmdb/tally.hpp"
 #include "lmdb/transaction.hpp"
 #include "store/batch.hpp"
@@ -38,6 +39,14 @@ public:
   [[nodiscard]] std::size_t fold_some(const batch& checkpoints, std::size_t place, const journal_mark* mark,
                                       folding_totals& totals);
 
+  // One durable transaction with all of it: the checkpoints, the writes to tables, and the mark, if any. Those that came
+  // as number `first` of the batch or later must directly follow what is in front of them. Throws as fold_some; damaged
+  // where one does not follow.
+  void fold_with(const batch& checkpoints, std::size_t first, const table_writes& writes, const journal_mark* mark,
+                 folding_totals& totals);
+  // May all of the batch go into one transaction?
+  [[nodiscard]] static bool fits(const batch& checkpoints) noexcept;
+
 private:
   struct outside_value {  // a value of the row as it was, in chunks or in a file
     row_value value;
@@ -61,6 +70,8 @@ private:
   void count_pages(item_address address, std::size_t row_size);
   void take_new_key(item_address address);
 
+  static constexpr std::size_t any_order = ~std::size_t{0};
+
   environment& env_;
   blob_store& blobs_;
   const std::uint64_t epoch_;
@@ -78,6 +89,7 @@ private:
   std::vector<blob_name> unnamed_;  // and those no longer named
   std::vector<blob_name> unused_;   // files of checkpoints that were superseded in the same batch
   tally tally_;
+  std::size_t strict_from_ = any_order;  // checkpoints that came later must directly follow
 
   // Of one item.
   row row_;

@@ -23,6 +23,9 @@
 //   states   u8 state, address                    -> nothing; failed and skipped items only
 //   chunks   address, u16 part, u16 number        -> up to 4,080 bytes of the value with number `part`
 //   files    u64 epoch, u64 number                -> the address (u64) of the item that names the file
+//   tables   u16 table, typed key                 -> u32 CRC32C of (key, what follows), u8 0, the encoded value; or
+//                                                    u8 1, u32 size, u32 CRC32C of the value, u64 number: the value
+//                                                    lies in chunks, as part 0 of item `number` of workflow 0
 //
 // Why the index has checksums although the row's key decides: where a key is not found, its neighbours
 // are checked, for a damaged key would lie next to where it was looked for, and taking its item for a
@@ -46,6 +49,8 @@
 //   "c", u16 workflow          u64 next item, then u64 the number of items in each of the five states
 //   "h", u16 workflow, u16 revision
 //                              for reached = 0, 1, ...: u64 the number of items of this revision there
+//   "t", u16 table             u64 schema of its keys, u64 schema of its values, u64 number of entries, its name
+//   "v"                        u64 the number that the next value of a table that lies in chunks gets
 //   "s", u64 hash              the canonical bytes of a schema (the one value that may take several
 //                              contiguous pages: written once per type)
 #pragma once

@@ -108,7 +108,7 @@ void worker::call(active_item& item, const detail::erased_step& step, call_resul
   step_context source(run_, item, step, step.timeout_s > 0 ? timed : run_token_, told_);
   context ctx(source);
   detail::call_frame frame{item.values, copy ? copy->get() : item.values[latest],
-                           step.result != nullptr ? place_of(run_.layout, item, item.step + 1u) : nullptr, ctx, {}};
+                           step.result != nullptr ? place_of(run_.layout, item, item.step + 1u) : nullptr, ctx, {}, tx_};
   const std::uint64_t began_ns = run_.time.now_ns();
   call_function(step, frame, result);
   result.ended_ns = run_.time.now_ns();

@@ -8,9 +8,11 @@
 #include "run/clock.hpp"
 #include "run/rate_gate.hpp"
 #include "run/ready_queue.hpp"
+#include "run/transaction_queue.hpp"
 #include "run/value_layout.hpp"
 #include "run/verdict.hpp"
 #include "store/backend.hpp"
+#include "store/table_access.hpp"
 
 #include <pawl/detail/erased.hpp>
 #include <pawl/options.hpp>
@@ -80,6 +82,8 @@ public:
       gates.push_back(step.concurrency != 0 ? std::make_unique<step_gate>(step.concurrency, chosen.window_items)
                                            : nullptr);
       rates.push_back(step.rate.calls != 0 ? std::make_unique<rate_gate>(step.rate, chosen.window_items) : nullptr);
+      if (step.kind == step_kind::transactional && !transactions)
+        transactions = std::make_unique<transaction_queue>(chosen.window_items);
       skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
     }
   }
@@ -150,6 +154,8 @@ public:
   ready_queue ready;
   std::vector<std::unique_ptr<step_gate>> gates;  // by step; null where there is no limit
   std::vector<std::unique_ptr<rate_gate>> rates;  // the same
+  std::unique_ptr<transaction_queue> transactions;  // null where no step is transactional
+  core::known_tables known_tables;                  // of whoever has the tables' turn
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule
   run_counts counts;
   std::atomic<std::uint64_t> bytes_in_flight{0};

@@ -214,7 +214,17 @@ bool any_timeout(const detail::chain& chain) {
   return std::any_of(chain.steps.begin(), chain.steps.end(), [](const auto& step) { return step.timeout_s > 0; });
 }
 
+void check_transactions(const run_state& run) {
+  if (!run.transactions) return;
+  const std::string head = "run: workflow '" + run.chain->name + "' has a transactional step, and ";
+  if (run.store.tables() == nullptr)
+    throw error(errc::bad_argument, head + "where this engine records there are no tables; use a state directory");
+  if (table_store::has_turn())
+    throw error(errc::bad_argument, head + "a transactional step tried to run it; run it from outside of such a step");
+}
+
 report run_session_from(run_state& run, admission& entry, std::optional<std::uint64_t> size_hint) {
+  check_transactions(run);
   const run_options& options = run.settings.options;
   const backend_totals before = run.store.totals();
   crew workers(run, entry);

@@ -19,8 +19,6 @@ constexpr std::uint64_t own_cost_ns = 150;  // of the engine, for each call
 constexpr std::size_t group_at_most = 256;
 // A call that is expected to take longer is not begun with records that nobody was asked to commit.
 constexpr std::uint64_t slow_call_ns = 20'000;
-// Items ahead whose values are fetched into the caches; the items themselves are there by then.
-constexpr std::size_t values_ahead = 4;
 constexpr std::uint64_t bytes_untold = 256 * 1024;
 
 bool is_storage_failure(errc code) {
@@ -47,8 +45,9 @@ void worker::work() {
     take_ready(most);
     if (!ended_.empty()) retire_ended();
     const bool pulled = group_.size() * 4 <= most * 3 && admit(most - group_.size());
-    if (group_.empty() && !pulled) wait_for_work(most, epoch);
+    if (group_.empty() && !pulled && !run_transactions()) wait_for_work(most, epoch);
     run_group();
+    if (run_.transactions && run_.transactions->is_due(now_ns_)) run_transactions();
   }
 }
 
@@ -155,6 +154,10 @@ void worker::advance(active_item& item) {
     }
     const std::size_t number = item.step;
     const detail::erased_step& step = run_.chain->steps[number];
+    if (step.kind == step_kind::transactional) {
+      run_.transactions->push(&item, now_ns_);
+      return;
+    }
     if (!item.started) {
       if (run_.gates[number] && !run_.gates[number]->enter(&item)) return;
       if (run_.rates[number] && !may_begin(item, number)) return;
@@ -215,6 +218,7 @@ void worker::drain_gates() {
     if (gate) gate->drain(ended_);
   for (const auto& rate : run_.rates)
     if (rate) rate->drain(ended_);
+  if (run_.transactions) run_.transactions->drain(ended_);
 }
 
 checkpoint_header worker::header_for(active_item& item, checkpoint_kind kind, const call_result& result) const {
@@ -258,15 +262,15 @@ void worker::record_and_wait(active_item& item, const checkpoint_header& header,
 }
 
 // Encodes what the step returned into the open record. False where that cannot be done: the item is off then.
-bool worker::write_result(active_item& item, const detail::erased_step& step, call_result& result) {
+bool worker::write_result(lane& into, active_item& item, const detail::erased_step& step, call_result& result) {
   const std::size_t number = item.step;
   const bool stays = step.keep || number + 1 == run_.chain->steps.size();  // one that is discarded is not written
   try {
-    account(item, write_payload(lane_, run_.store, *step.result, item.values[number + 1], stays,
+    account(item, write_payload(into, run_.store, *step.result, item.values[number + 1], stays,
                                 run_.settings.check_codecs));
     return true;
   } catch (const error& failure) {
-    lane_.cancel();
+    into.cancel();
     if (is_storage_failure(failure.code())) {
       run_.fail(std::current_exception());
       --item.sequence;
@@ -275,10 +279,10 @@ bool worker::write_result(active_item& item, const detail::erased_step& step, ca
     }
     result.reason = failure.what();
   } catch (const std::exception& failure) {
-    lane_.cancel();
+    into.cancel();
     result.reason = std::string("its result could not be encoded: ") + failure.what();
   } catch (...) {
-    lane_.cancel();
+    into.cancel();
     result.reason = "its result could not be encoded: the codec threw something that is not a std::exception";
   }
   --item.sequence;
@@ -287,19 +291,24 @@ bool worker::write_result(active_item& item, const detail::erased_step& step, ca
   return false;
 }
 
-// Records a completed step. True where the next one may start at once.
-bool worker::record_completed(active_item& item, const detail::erased_step& step, call_result& result) {
+checkpoint_header worker::completed_header(active_item& item, const detail::erased_step& step,
+                                           const call_result& result) const {
+  checkpoint_header header = header_for(item, checkpoint_kind::completed, result);
+  const bool last = item.step + std::size_t{1} == run_.chain->steps.size();
+  if (last) header.flags |= checkpoint_flag::last;
+  if (last && (step.discard || step.result == nullptr)) header.flags |= checkpoint_flag::discard;
+  if (step.keep) header.flags |= checkpoint_flag::keep;
+  return header;
+}
+
+bool worker::records_result(const detail::erased_step& step, std::size_t number) const noexcept {
+  return step.result != nullptr && !(step.discard && number + 1 == run_.chain->steps.size());
+}
+
+// The item is past the step, as its checkpoint says.
+void worker::note_completed(active_item& item) {
   const std::size_t number = item.step;
   const bool last = number + 1 == run_.chain->steps.size();
-  const bool discarded = last && (step.discard || step.result == nullptr);
-  if (run_.records) {
-    checkpoint_header header = header_for(item, checkpoint_kind::completed, result);
-    if (last) header.flags |= checkpoint_flag::last;
-    if (discarded) header.flags |= checkpoint_flag::discard;
-    if (step.keep) header.flags |= checkpoint_flag::keep;
-    lane_.begin(header, {});
-    if (step.result != nullptr && !discarded && !write_result(item, step, result)) return false;
-  }
   ++counts_[number].completed;
   ++steps_;
   item.state = last ? item_state::done : item_state::in_progress;
@@ -307,12 +316,23 @@ bool worker::record_completed(active_item& item, const detail::erased_step& step
   item.attempts = 0;
   ++item.step;
   for (const std::uint16_t dead : run_.layout.dead_after(number)) destroy_value(run_.layout, item, dead);
+}
+
+// Records a completed step. True where the next one may start at once.
+bool worker::record_completed(active_item& item, const detail::erased_step& step, call_result& result) {
+  const std::size_t number = item.step;
+  if (run_.records) {
+    lane_.begin(completed_header(item, step, result), {});
+    if (records_result(step, number) && !write_result(lane_, item, step, result)) return false;
+  }
+  note_completed(item);
+  const bool last = item.ended;
   if (!run_.records) {
     if (last) ended_.push_back(&item);
     return !last;
   }
   // At a step with a limit the item may change hands, which it must not before it is acknowledged.
-  const bool waits = last || run_.chain->steps[number + 1].kind == step_kind::effect || run_.gates[number + 1] ||
+  const bool waits = last || run_.chain->steps[number + 1].kind != step_kind::pure || run_.gates[number + 1] ||
                      lane_.pending() > run_.settings.window_bytes;
   finish_record(waits ? &item : nullptr, result.ended_ns);
   return !waits;

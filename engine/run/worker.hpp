@@ -17,6 +17,7 @@
 #include "run/resume.hpp"
 #include "run/run_state.hpp"
 #include "run/watch.hpp"
+#include "store/table_access.hpp"
 
 #include <pawl/context.hpp>
 
@@ -83,6 +84,9 @@ private:
     std::uint64_t took_ns = 0;
   };
 
+  // Items ahead whose values are fetched into the caches; the items themselves are there by then.
+  static constexpr std::size_t values_ahead = 4;
+
   // The parts of a round.
   [[nodiscard]] std::size_t group_size() const noexcept;
   void take_ready(std::size_t most);
@@ -93,6 +97,11 @@ private:
   void run_group();
 
   void advance(active_item& item);
+  // run/transact.cpp
+  bool run_transactions();
+  [[nodiscard]] std::size_t run_transaction();
+  [[nodiscard]] bool call_in_transaction(active_item& item, open_transaction& tables);
+  void finish_transaction(active_item& item);
   void call(active_item& item, const detail::erased_step& step, call_result& result);
   void call_function(const detail::erased_step& step, detail::call_frame& frame, call_result& result);
   void note_call(const active_item& item, const call_result& result);
@@ -107,7 +116,11 @@ private:
   [[nodiscard]] bool record_completed(active_item& item, const detail::erased_step& step, call_result& result);
   void record_end(active_item& item, item_state state, call_result& result);
   void record_retry(active_item& item, const detail::retry_policy& policy, call_result& result);
-  [[nodiscard]] bool write_result(active_item& item, const detail::erased_step& step, call_result& result);
+  [[nodiscard]] bool write_result(lane& into, active_item& item, const detail::erased_step& step, call_result& result);
+  [[nodiscard]] checkpoint_header completed_header(active_item& item, const detail::erased_step& step,
+                                                   const call_result& result) const;
+  [[nodiscard]] bool records_result(const detail::erased_step& step, std::size_t number) const noexcept;
+  void note_completed(active_item& item);
   void record_start(active_item& item);
   void record_and_wait(active_item& item, const checkpoint_header& header, std::string_view text);
   void finish_record(active_item* waiting, std::uint64_t now_ns);
@@ -133,6 +146,12 @@ private:
   item_group group_;  // to be run in this round
   item_group ended_;  // to be retired
   item_group let_out_;  // of a rate_gate
+  // Of the transaction under way, if there is one.
+  item_group transaction_;
+  transaction* tx_ = nullptr;
+  std::unique_ptr<lane> transaction_lane_;  // made by the first one
+  std::vector<std::span<const std::byte>> transaction_groups_;
+  acknowledged_items transaction_acknowledged_;
   call_result result_;  // of the call under way; reused
   expected_time expected_;                // of the calls of all steps
   std::uint64_t now_ns_ = 0;              // when the last call or admission ended

@@ -57,6 +57,23 @@ void applier::settle(lsn position) {
   if (failure_) std::rethrow_exception(failure_);
 }
 
+void applier::settle_with(lsn position, const table_writes& writes,
+                          std::span<const std::span<const std::byte>> transaction_groups) {
+  std::unique_lock lock(mutex_);
+  transaction mine{std::min(position, from_.recorded()), writes, transaction_groups};
+  transaction_ = &mine;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return failure_ || mine.committed; });
+  transaction_ = nullptr;
+  if (!mine.committed) std::rethrow_exception(failure_);
+}
+
+// The transaction that waits, where everything in front of it has been read.
+applier::transaction* applier::transaction_at(lsn read) {
+  const std::scoped_lock lock(mutex_);
+  return transaction_ != nullptr && read >= transaction_->behind ? transaction_ : nullptr;
+}
+
 void applier::drain() {
   settle(~lsn{0});
   end();  // a last commit of the thread's would say that something is left
@@ -93,6 +110,7 @@ applier::task applier::next_task() {
     const lsn recorded = from_.recorded();
     const bool idle = std::exchange(seen_, recorded) == recorded;
     const bool behind = recorded != applied();
+    if (transaction_ != nullptr && !transaction_->committed) return task::fold;
     if (wanted_ > applied() || needs.room || (behind && idle)) return task::fold;
     if (behind && is_much(needs.bytes_written)) return task::fold_ended;
     sleep(lock, recorded);
@@ -123,11 +141,13 @@ void applier::fold_some(bool hold_back) {
   const bool any = from_.read(now, batch_bytes);
   if (any) read_ = now.end;
   // Where there is nothing to fold and no room either, one more commit past it sets the oldest segments free.
-  const folded done = into_.fold(any ? std::span<const std::span<const std::byte>>(now.groups)
-                                     : std::span<const std::span<const std::byte>>{},
-                                 begin, read_, hold_back && !long_records && now.bytes >= batch_bytes);
+  const auto groups = any ? std::span<const std::span<const std::byte>>(now.groups)
+                          : std::span<const std::span<const std::byte>>{};
+  transaction* const with = transaction_at(read_);
+  const folded done = with != nullptr ? into_.fold_with(groups, read_, with->writes, with->groups)
+                                      : into_.fold(groups, begin, read_, hold_back && !long_records && now.bytes >= batch_bytes);
   const lsn after = done.applied;
-  if (done.checkpoints != 0)
+  if (with == nullptr && done.checkpoints != 0)
     long_records_.store(now.bytes / done.checkpoints >= options_.long_record, std::memory_order_relaxed);
   if (long_records && after == read_ && done.checkpoints != 0) {
     // A commit costs nothing beside such a batch, and sets all of it free at once.
@@ -138,6 +158,7 @@ void applier::fold_some(bool hold_back) {
     from_.release(before);
   }
   const std::scoped_lock lock(mutex_);
+  if (with != nullptr) with->committed = true;
   applied_.store(after, std::memory_order_release);
   changed_.notify_all();
 }

@@ -43,6 +43,9 @@ public:
   void note_appended();
   // Waits until everything up to `position` that is recorded is folded in. Throws what made the applier give up.
   void settle(lsn position);
+  // The same, with a transaction of tables in the LMDB transaction that takes in the last of it: on the disk when it
+  // returns. One at a time.
+  void settle_with(lsn position, const table_writes& writes, std::span<const std::span<const std::byte>> transaction);
   // Folds in everything and records that nothing is left. Nothing may be appended any more.
   void drain();
   [[nodiscard]] lsn applied() const noexcept { return applied_.load(std::memory_order_acquire); }
@@ -50,8 +53,16 @@ public:
 private:
   enum class task : std::uint8_t { end, prepare, fold, fold_ended };
 
+  struct transaction {
+    lsn behind;
+    const table_writes& writes;
+    std::span<const std::span<const std::byte>> groups;
+    bool committed = false;
+  };
+
   void work() noexcept;
   [[nodiscard]] task next_task();
+  [[nodiscard]] transaction* transaction_at(lsn read);
   void sleep(std::unique_lock<std::mutex>& lock, lsn seen);
   void fold_some(bool hold_back);
   [[nodiscard]] bool is_much(std::uint64_t bytes_written) const noexcept;
@@ -64,9 +75,10 @@ private:
   const applier_options options_;
   const std::uint64_t long_records_bytes_;  // at most what leaves the journal room for as much again
 
-  mutable std::mutex mutex_;  // wanted_, ending_, failure_
+  mutable std::mutex mutex_;  // wanted_, ending_, failure_, transaction_
   std::condition_variable changed_;
   lsn wanted_ = 0;
+  transaction* transaction_ = nullptr;  // of who waits for it
   bool ending_ = false;
   std::exception_ptr failure_;
 

@@ -46,10 +46,22 @@ void journaled_backend::commit(std::span<const std::span<const std::byte>> group
   applier_->note_appended();
 }
 
+// Past the journal, straight into LMDB, together with what the journal has in front of it.
+void journaled_backend::commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                                      std::uint64_t behind) {
+  applier_->settle_with(behind, writes, groups);
+  std::uint64_t bytes = writes.bytes();
+  for (const auto group : groups) bytes += group.size();
+  commits_.fetch_add(1, std::memory_order_relaxed);
+  flushes_of_tables_.fetch_add(2, std::memory_order_relaxed);
+  bytes_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
 std::size_t journaled_backend::large_threshold() const { return value_size_max_in_journal; }
 
 backend_totals journaled_backend::totals() const {
-  return {commits_.load(std::memory_order_relaxed), log_->flushes(), bytes_.load(std::memory_order_relaxed)};
+  return {commits_.load(std::memory_order_relaxed),
+          log_->flushes() + flushes_of_tables_.load(std::memory_order_relaxed), bytes_.load(std::memory_order_relaxed)};
 }
 
 }  // namespace pawl::core

@@ -13,7 +13,7 @@
 
 namespace pawl::core {
 
-class journaled_backend final : public backend {
+class journaled_backend final : public backend, public table_store {
 public:
   // `applied`: what the journal was opened behind. `interval`: of flushes, in `process` durability.
   journaled_backend(std::unique_ptr<lmdb_backend> below, std::unique_ptr<journal> log, lsn applied,
@@ -27,6 +27,11 @@ public:
   [[nodiscard]] log_position recorded() const override { return log_->recorded(); }
   void settle(log_position position) override { applier_->settle(position); }
   void flush() override { log_->flush(); }
+  [[nodiscard]] table_store* tables() override { return this; }
+  [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override { return below_->read_tables(); }
+  table_id open_table(const table_schema& table) override { return below_->open_table(table); }
+  void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                     std::uint64_t behind) override;
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override {
     return below_->store_large(schema_hash, value);
   }
@@ -43,6 +48,7 @@ private:
   std::unique_ptr<flusher> flusher_;  // in `process` durability
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> flushes_of_tables_{0};
 };
 
 }  // namespace pawl::core

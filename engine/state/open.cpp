@@ -69,6 +69,7 @@ public:
   }
   std::array<std::byte, 16> uuid() const override { return below_->uuid(); }
   backend_totals totals() const override { return below_->totals(); }
+  table_store* tables() override { return below_->tables(); }
   // About the end of the journal, as it is now; empty where all is well. What is damaged, whoever reads will be told.
   [[nodiscard]] std::string remark() const {
     try {

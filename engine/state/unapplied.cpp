@@ -26,6 +26,7 @@ void unapplied::clear() {
   new_keys_.clear();
   differences_.clear();
   remark_.clear();
+  ahead_ = false;
   known_ = {0, 0};
 }
 
@@ -83,7 +84,7 @@ bool unapplied::read_once(lmdb_snapshot& base, const journal_mark& mark) {
     const auto again = open_segment(files_, directory_, part.in->slot, salt_, false);
     if (!again || again->header.number != part.in->header.number) return false;
   }
-  known_ = now;
+  if (!ahead_) known_ = now;
   return true;
 }
 
@@ -96,6 +97,14 @@ void unapplied::fold_in(lmdb_snapshot& base, std::span<const std::span<const std
   }
 }
 
+// A transactional step records in LMDB and not in the journal. What the journal then goes on to say of its item cannot
+// be shown over a snapshot from before: the item is shown as it was then.
+bool unapplied::follows(const checkpoint& next) noexcept {
+  const bool gap = row_.sequence != 0 && next.header.sequence > row_.sequence + 1;
+  ahead_ = ahead_ || gap;
+  return !gap;
+}
+
 void unapplied::fold_run(lmdb_snapshot& base, const batch::run& run) {
   row_.clear();
   std::span<const std::byte> before_bytes = row_of(run.address);
@@ -103,7 +112,8 @@ void unapplied::fold_run(lmdb_snapshot& base, const batch::run& run) {
   if (!before_bytes.empty()) read_row(before_bytes, run.address, row_part::whole, row_);
   const counted_row before = counted(row_);
   bool changed = false;
-  for (std::size_t place = run.first; place < run.last; ++place) changed = fold(row_, batch_.at(place)) || changed;
+  for (std::size_t place = run.first; place < run.last && follows(batch_.at(place)); ++place)
+    changed = fold(row_, batch_.at(place)) || changed;
   if (!changed) return;
   const counted_row after = counted(row_);
   const workflow_id workflow = workflow_of_address(run.address);

@@ -53,6 +53,7 @@ private:
   [[nodiscard]] bool read_once(lmdb_snapshot& base, const journal_mark& mark);
   void fold_in(lmdb_snapshot& base, std::span<const std::span<const std::byte>> groups);
   void fold_run(lmdb_snapshot& base, const batch::run& run);
+  [[nodiscard]] bool follows(const checkpoint& next) noexcept;
 
   file_system& files_;
   const std::filesystem::path directory_;
@@ -61,6 +62,7 @@ private:
   std::map<std::pair<workflow_id, std::string>, item_id> new_keys_;
   std::map<workflow_id, difference> differences_;
   std::string remark_;
+  bool ahead_ = false;  // the journal speaks of items of which a transaction after the snapshot recorded something
   std::pair<lsn, lsn> known_{0, 0};  // of what is held: applied, and written as the control page said before
   batch batch_;
   row row_;

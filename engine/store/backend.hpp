@@ -10,6 +10,7 @@
 #pragma once
 
 #include "record/checkpoint.hpp"
+#include "store/tables.hpp"
 
 #include <pawl/detail/erased.hpp>
 #include <pawl/report.hpp>
@@ -178,6 +179,8 @@ public:
   // 16 random bytes made with the state: the salt of idempotency keys.
   [[nodiscard]] virtual std::array<std::byte, 16> uuid() const = 0;
   [[nodiscard]] virtual backend_totals totals() const = 0;
+  // Where transactional steps write; null where there is no such place, and then they cannot be run.
+  [[nodiscard]] virtual table_store* tables() { return nullptr; }
 };
 
 }  // namespace pawl::core

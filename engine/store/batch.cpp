@@ -32,7 +32,15 @@ void batch::gather(std::span<const std::span<const std::byte>> groups) {
   order_.clear();
   bytes_ = 0;
   take_back();
+  add(groups);
+}
+
+void batch::add(std::span<const std::span<const std::byte>> groups) {
   for (const auto group : groups) gather_group(group);
+  sort();
+}
+
+void batch::sort() {
   if (std::is_sorted(order_.begin(), order_.end())) return;
   if (sort_by_counting() && std::is_sorted(order_.begin(), order_.end())) return;
   std::sort(order_.begin(), order_.end());

@@ -23,6 +23,8 @@ public:
   // Replaces what it held, but for what was set aside, by the whole checkpoints of `groups`. All must stay in place as
   // long as the batch is used. Throws pawl::error(bad_argument) where a group is cut off within a record.
   void gather(std::span<const std::span<const std::byte>> groups);
+  // Adds these to what the last gather() took in, and puts all in order.
+  void add(std::span<const std::span<const std::byte>> groups);
   // Takes out the youngest items of the groups gathered last: from the first on that is new in them and has not ended
   // yet, those that are new. The next gather() adds them, and they are not set aside again. False where there are none.
   [[nodiscard]] bool set_unfinished_aside();
@@ -48,6 +50,8 @@ public:
     __builtin_prefetch(record + 64);
     __builtin_prefetch(record + 128);
   }
+  // As which one it came, counted over all groups and what was set aside before.
+  [[nodiscard]] std::size_t arrival_of(std::size_t place) const noexcept { return order_[place].index; }
   [[nodiscard]] checkpoint at(std::size_t place) const noexcept { return checkpoint_at(records_[order_[place].index]); }
 
 private:
@@ -65,6 +69,7 @@ private:
   };
   static_assert(sizeof(entry) == 16);
   void take_back();
+  void sort();
   void gather_group(std::span<const std::byte> group);
   bool sort_by_counting();
   [[nodiscard]] bool is_new(const run& one) const noexcept;

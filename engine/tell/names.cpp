@@ -2,6 +2,7 @@
 #include "tell/guarantee.hpp"
 
 #include <pawl/describe.hpp>
+#include <pawl/detail/erased.hpp>
 #include <pawl/error.hpp>
 #include <pawl/options.hpp>
 #include <pawl/report.hpp>
@@ -44,12 +45,14 @@ std::string_view name_of(step_kind kind) noexcept {
   switch (kind) {
     case step_kind::effect: return "step";
     case step_kind::pure: return "pure";
+    case step_kind::transactional: return "transactional";
   }
   return "unknown";
 }
 
 std::string_view core::guarantee_of(step_kind kind, bool idempotent, bool at_most_once) noexcept {
   if (kind == step_kind::pure) return "touches nothing outside";
+  if (kind == step_kind::transactional) return "exactly once";
   if (at_most_once) return "at most once";
   return idempotent ? "at least once; a repeated effect is declared harmless" : "at least once";
 }

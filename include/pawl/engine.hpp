@@ -11,6 +11,7 @@
 #include <pawl/options.hpp>
 #include <pawl/plan.hpp>
 #include <pawl/report.hpp>
+#include <pawl/table.hpp>
 #include <pawl/workflow.hpp>
 
 #include <cstdint>
@@ -115,6 +116,10 @@ public:
   /// answer is also left in the state directory, where `pawl plan` prints it.
   template <class In, class Out>
   [[nodiscard]] pawl::plan plan(const workflow_of<In, Out>& workflow, const run_options& options = {}) const;
+
+  /// All tables (table.hpp) as the last commit of a transactional step left them. Also while a run goes on, which does
+  /// not wait for it. The engine may go before the view.
+  [[nodiscard]] table_view view() const;
 
   /// Ends every run under way: nothing new starts, running steps see their stop token requested, what they
   /// complete is recorded, run() returns. Returns at once.

@@ -14,6 +14,7 @@
 #include <pawl/detail/erased.hpp>
 #include <pawl/options.hpp>
 #include <pawl/report.hpp>
+#include <pawl/table.hpp>
 
 #include <array>
 #include <chrono>
@@ -97,6 +98,26 @@ struct damaged_item {
   std::string sentence;
 };
 
+/// A table (table.hpp) as it is recorded.
+struct table_info {
+  std::string name;
+  std::string key_schema;    ///< one line of text (schema.hpp)
+  std::string value_schema;
+  std::uint64_t entries = 0;
+};
+
+/// An entry of a table, without its C++ types.
+struct table_row {
+  any_key key;
+  std::string json;  ///< the value, as schema::to_json gives it
+};
+
+/// Entries in the order of their keys.
+struct table_page {
+  std::vector<table_row> rows;
+  std::optional<any_key> next;  ///< the key of the last one, where there are more
+};
+
 /// Which items, how many, and how much of each.
 struct item_query {
   std::string workflow{};             ///< empty: of all workflows, one after the other
@@ -151,6 +172,17 @@ public:
   /// is not there, damaged where the item's row is.
   [[nodiscard]] std::optional<item_view> item(std::string_view workflow, const any_key& key,
                                               std::size_t value_size_max = item_query{}.value_size_max) const;
+
+  /// All tables, in the order in which they were made.
+  [[nodiscard]] std::vector<table_info> tables() const;
+
+  /// The entries behind this key (or from the first one on), at most `limit` of them. Throws not_found for a table that
+  /// is not there. Two pages may see two moments.
+  [[nodiscard]] table_page entries(std::string_view table, const std::optional<any_key>& after = {},
+                                   std::size_t limit = 1000) const;
+
+  /// All tables, for reading them by their C++ types. See engine::view().
+  [[nodiscard]] table_view view() const;
 
   /// What engine::plan left here: one JSON object (plan.hpp, to_json) for each workflow that was planned; empty
   /// where none was.

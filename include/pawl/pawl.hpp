@@ -14,4 +14,5 @@
 #include <pawl/report.hpp>
 #include <pawl/source.hpp>
 #include <pawl/step.hpp>
+#include <pawl/table.hpp>
 #include <pawl/workflow.hpp>

@@ -13,6 +13,7 @@
 #include <pawl/item.hpp>
 #include <pawl/options.hpp>
 #include <pawl/outcome.hpp>
+#include <pawl/table.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -82,6 +83,7 @@ public:
   using function_type = F;
   using migrations = detail::types<Migration...>;
   static constexpr auto name = Name;
+  static constexpr step_kind kind = Kind;
 
   explicit step_of(F what) : function_(std::move(what)), draft_(Name.view(), Kind) {}
   /// For .migrate.
@@ -258,6 +260,26 @@ template <detail::fixed_string Name, class Member, class Pointer>
 requires std::is_member_function_pointer_v<Member>
 [[nodiscard]] auto pure(Member member, Pointer object) {
   return detail::make_step<Name, step_kind::pure>(member, std::move(object));
+}
+
+/// A step that reads and writes tables of the state (table.hpp), exactly once for each item: its writes and its
+/// checkpoint are one transaction, which a crash leaves out or takes in as a whole.
+///
+/// `function` takes pawl::transaction& beside what a step takes. It does no I/O and has no effect but by the
+/// transaction: it is called again after a crash, a failed commit, or a stop, and then what it wrote before is not
+/// there. What it throws undoes its own writes and is treated as of any step; the other items' writes stay. Functions
+/// are called one at a time, on some worker, in no promised order; thousands of items share one commit, so a slow one
+/// delays them all: no waiting, no run of this engine, no .timeout, no .concurrency in it. Reads see what items
+/// before it wrote, also those that are not committed yet, which are committed together with it or not at all.
+/// When the item is past this step, its writes are durable, also in durability::process.
+template <detail::fixed_string Name, class F>
+[[nodiscard]] auto transactional(F function) {
+  return detail::make_step<Name, step_kind::transactional>(std::move(function));
+}
+template <detail::fixed_string Name, class Member, class Pointer>
+requires std::is_member_function_pointer_v<Member>
+[[nodiscard]] auto transactional(Member member, Pointer object) {
+  return detail::make_step<Name, step_kind::transactional>(member, std::move(object));
 }
 
 }  // namespace pawl

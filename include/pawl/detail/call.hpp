@@ -35,6 +35,9 @@ struct view_argument {
 struct context_argument {
   static context& get(call_frame& frame) { return frame.ctx; }
 };
+struct transaction_argument {
+  static transaction& get(call_frame& frame) { return *frame.tx; }
+};
 /// P is item<T> or from<.., T>; Number is that value's number in the frame.
 template <class P, std::uint16_t Number>
 struct further_argument {
@@ -78,7 +81,7 @@ outcome_kind call(const void* self, call_frame& frame) {
 }
 
 /// What a function without a fixed signature does when it is called with a T:
-/// tried in this order, (in), (in, context&), and the same consuming.
+/// tried in this order, (in), (in, context&), the same consuming, (in, transaction&), (in, transaction&, context&).
 template <class F, class T>
 struct tried {
   using result = undetermined;
@@ -117,6 +120,19 @@ template <class F, class T>
 requires(!callable<const F, const T&> && !callable<const F, const T&, context&> && !callable<const F, T> &&
          callable<const F, T, context&>) struct tried<F, T>
     : accepted<result_of_call<const F, T, context&>, true, consume_argument<T>, context_argument> {
+};
+
+template <class F, class T>
+requires(!callable<const F, const T&> && !callable<const F, const T&, context&> && !callable<const F, T> &&
+         !callable<const F, T, context&> && callable<const F, const T&, transaction&>) struct tried<F, T>
+    : accepted<result_of_call<const F, const T&, transaction&>, false, read_argument<T>, transaction_argument> {
+};
+template <class F, class T>
+requires(!callable<const F, const T&> && !callable<const F, const T&, context&> && !callable<const F, T> &&
+         !callable<const F, T, context&> && !callable<const F, const T&, transaction&> &&
+         callable<const F, const T&, transaction&, context&>) struct tried<F, T>
+    : accepted<result_of_call<const F, const T&, transaction&, context&>, false, read_argument<T>,
+               transaction_argument, context_argument> {
 };
 
 }  // namespace pawl::detail

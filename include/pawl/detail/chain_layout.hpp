@@ -96,6 +96,13 @@ struct slots : slot<I, Steps>... {};
         return found<context_not_by_reference<the_step<name>, which_takes<P>>>{};
       else
         return fine{};
+    } else if constexpr (role_of<P> == role::transaction) {
+      if constexpr (step_at<Place>::kind != step_kind::transactional)
+        return found<transaction_outside_transactional<the_step<name>>>{};
+      else if constexpr (!std::is_lvalue_reference_v<P>)
+        return found<transaction_not_by_reference<the_step<name>, which_takes<P>>>{};
+      else
+        return fine{};
     } else if constexpr (role_of<P> == role::item) {
       if constexpr (!std::is_same_v<typename bare::value_type, In> && !std::is_same_v<In, undetermined>)
         return found<item_is_another_type<the_step<name>, which_takes<bare>, the_input<In>>>{};
@@ -201,6 +208,8 @@ struct slots : slot<I, Steps>... {};
     using bare = std::remove_cvref_t<P>;
     if constexpr (role_of<P> == role::context)
       return context_argument{};
+    else if constexpr (role_of<P> == role::transaction)
+      return transaction_argument{};
     else if constexpr (role_of<P> != role::value)
       return further_argument<bare, number_read_by<P>()>{};
     else if constexpr (fit_of<P, arriving>() == fit::view)

@@ -83,6 +83,11 @@ struct first_problem<found<Problem>, More...> : found<Problem> {};
 template <class... More>
 struct first_problem<fine, More...> : first_problem<More...> {};
 
+template <class... Argument>
+consteval bool takes_transaction(types<Argument...>) {
+  return (std::is_same_v<Argument, transaction_argument> || ...);
+}
+
 /// What is wrong with a function for the value that arrives at it. Arrival is for the message.
 template <class Step, class Arrival, class F, class T>
 consteval auto function_problem() {
@@ -106,7 +111,10 @@ consteval auto function_problem() {
         return fine{};
     }
   } else if constexpr (facts::accepts) {
-    return fine{};
+    if constexpr (takes_transaction(typename facts::arguments{}) && Step::kind != step_kind::transactional)
+      return found<transaction_outside_transactional<the_step<name>>>{};
+    else
+      return fine{};
   } else if constexpr (callable<F, const T&> || callable<F, const T&, context&>) {
     return found<function_is_mutable<the_step<name>>>{};
   } else {

@@ -90,6 +90,16 @@ template <class Step, class Parameter>
 struct context_not_by_reference {
   static_assert(holds_for<Step, Parameter>, "pawl: a step takes its context as pawl::context&");
 };
+template <class Step, class Parameter>
+struct transaction_not_by_reference {
+  static_assert(holds_for<Step, Parameter>, "pawl: a step takes its transaction as pawl::transaction&");
+};
+template <class Step>
+struct transaction_outside_transactional {
+  static_assert(holds_for<Step>,
+                "pawl: a step asks for pawl::transaction&, which only a transactional step has: "
+                "pawl::transactional<\"name\">(f)");
+};
 template <class Step, class Asked, class Input>
 struct item_is_another_type {
   static_assert(holds_for<Step, Asked, Input>,

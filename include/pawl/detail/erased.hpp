@@ -27,11 +27,15 @@ class context;
 class encoder;
 class decoder;
 class schema;
+class transaction;
 
 enum class step_kind : std::uint8_t {
   effect = 0,  ///< `step`: may touch the outside; starts only on durable ground
   pure = 1,    ///< `pure`: touches nothing outside; never waits
+  transactional = 2,  ///< `transactional`: its writes to tables and its checkpoint are one transaction
 };
+/// As in the API: "step", "pure", "transactional".
+[[nodiscard]] std::string_view name_of(step_kind kind) noexcept;
 }  // namespace pawl
 
 namespace pawl::detail {
@@ -61,6 +65,7 @@ struct call_frame {
   void* out;                  ///< raw storage for the result, value_type::size bytes; untouched unless completed
   context& ctx;
   std::string reason;         ///< set by the step where the outcome is not a value
+  transaction* tx = nullptr;  ///< for a transactional step; else null
 };
 
 /// A retry policy. Seconds as double; jitter as a share of the delay (0.2: +-20 %).

@@ -5,6 +5,7 @@
 
 #include <pawl/context.hpp>
 #include <pawl/item.hpp>
+#include <pawl/table.hpp>
 
 #include <array>
 #include <cstddef>
@@ -19,7 +20,7 @@ namespace pawl::detail {
 /// Stands where a type could not be told because of an error that was reported before.
 struct undetermined {};
 
-enum class role { value, item, from, context };
+enum class role { value, item, from, context, transaction };
 
 template <class T>
 struct asked {
@@ -28,6 +29,10 @@ struct asked {
 template <>
 struct asked<context> {
   static constexpr role what = role::context;
+};
+template <>
+struct asked<transaction> {
+  static constexpr role what = role::transaction;
 };
 template <class T>
 struct asked<item<T>> {

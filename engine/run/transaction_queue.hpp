@@ -1,0 +1,76 @@
+// Where items wait for their transaction.
+//
+// All transactional steps of a run share one queue. Whoever has its turn takes
+// what waits, up to a bound, and runs it as one group; what comes meanwhile is the
+// next group, so groups grow with the load and there are no timers. Everything
+// recorded of an item that waits here is acknowledged.
+#pragma once
+
+#include "run/item.hpp"
+#include "run/item_ring.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <span>
+
+namespace pawl::core {
+
+class transaction_queue {
+public:
+  // `window`: how many items there are at most. A group takes at most half of them, so that others can be got ready
+  // beside it.
+  explicit transaction_queue(std::size_t window)
+      : group_max_(std::clamp<std::size_t>(window / 2, 1, group_at_most)), waiting_(window) {}
+
+  void push(active_item* item, std::uint64_t now_ns) {
+    const std::scoped_lock lock(mutex_);
+    if (waiting_.empty()) since_ns_ = now_ns;
+    waiting_.push({&item, 1});
+  }
+
+  // The turn and a group; false where nothing waits or somebody else has the turn, who looks again when he gives it back.
+  [[nodiscard]] bool begin(item_group& into) {
+    const std::scoped_lock lock(mutex_);
+    if (taken_ || waiting_.empty()) return false;
+    waiting_.pop(group_max_, into);
+    taken_ = true;
+    return true;
+  }
+  // Gives back the turn, and what was not called.
+  void end(std::span<active_item* const> left, std::uint64_t began_ns, std::uint64_t now_ns) {
+    const std::scoped_lock lock(mutex_);
+    waiting_.push(left);
+    since_ns_ = now_ns;
+    took_ns_ = now_ns - began_ns;
+    taken_ = false;
+  }
+
+  // Is it time for a group although there is other work? When there is a whole one, or as much time has gone as the last
+  // one took: so at most half of the time is spent on what each costs, whatever it holds.
+  [[nodiscard]] bool is_due(std::uint64_t now_ns) const {
+    const std::scoped_lock lock(mutex_);
+    if (taken_ || waiting_.empty()) return false;
+    return waiting_.size() >= group_max_ || now_ns > since_ns_ + std::max(took_ns_, patience_ns);
+  }
+
+  // All that wait go to the end of `into`: the run is stopping.
+  void drain(item_group& into) {
+    const std::scoped_lock lock(mutex_);
+    waiting_.pop(waiting_.size(), into);
+  }
+
+private:
+  static constexpr std::size_t group_at_most = 8192;
+  static constexpr std::uint64_t patience_ns = 2'000'000;
+
+  const std::size_t group_max_;
+  mutable std::mutex mutex_;
+  item_ring waiting_;
+  std::uint64_t since_ns_ = 0;  // somebody waits, at the longest
+  std::uint64_t took_ns_ = 0;   // the last group
+  bool taken_ = false;
+};
+
+}  // namespace pawl::core
