@@ -6,6 +6,7 @@
 #include "record/hash.hpp"
 #include "run/checkpoint_log.hpp"
 #include "run/clock.hpp"
+#include "run/loop_totals.hpp"
 #include "run/ready_queue.hpp"
 #include "run/value_layout.hpp"
 #include "run/verdict.hpp"
@@ -28,6 +29,8 @@ class logger;
 }
 
 namespace pawl::core {
+
+class slot_store;
 
 struct run_settings {
   std::size_t workers = 1;
@@ -75,6 +78,7 @@ public:
     for (const detail::erased_step& step : chain->steps) {
       gates.push_back(step.concurrency != 0 ? std::make_unique<step_gate>(step.concurrency, chosen.window_items)
                                            : nullptr);
+      loops.push_back(step.loop ? std::make_unique<loop_totals>() : nullptr);
       skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
     }
   }
@@ -143,6 +147,8 @@ public:
   ready_queue ready;
   std::vector<std::unique_ptr<step_gate>> gates;  // by step; null where there is no limit
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule
+  slot_store* slots = nullptr;  // for the checkpoints of loops; null: they make none
+  std::vector<std::unique_ptr<loop_totals>> loops;  // by step; null where it is none
   run_counts counts;
   std::atomic<std::uint64_t> bytes_in_flight{0};
   // What the running step of each worker last told of its progress; below 0: nothing.

@@ -7,7 +7,9 @@
 namespace pawl::core {
 namespace {
 
-std::string_view word(step_kind kind) { return kind == step_kind::pure ? "pure" : "step"; }
+std::string_view word(step_kind kind) {
+  return kind == step_kind::pure ? "pure" : kind == step_kind::loop ? "loop" : "step";
+}
 
 // What makes one step another, or nothing.
 std::string what_differs(std::size_t number, const step_identity& stored, const step_identity& now) {

@@ -36,6 +36,7 @@ worker::worker(run_state& run, admission& entry, lane& log_lane, std::size_t num
       told_(*run.told[number]),
       jitter_(seed),
       resume_(run),
+      loops_(run),
       run_token_(run.stop_running.get_token()),
       counts_(run.chain->steps.size()) {}
 
@@ -43,6 +44,7 @@ void worker::work() {
   for (;;) {
     const std::uint64_t epoch = run_.ready.epoch();
     if (admission_.finished() || run_.ready.broken()) return;
+    if (loops_.waits()) loops_.acknowledged(lane_.written() - lane_.pending());
     const std::size_t most = group_size();
     take_ready(most);
     if (!ended_.empty()) retire_ended();
@@ -261,6 +263,7 @@ bool worker::write_result(active_item& item, const detail::erased_step& step, ca
     result.reason = "its result could not be encoded: the codec threw something that is not a std::exception";
   }
   --item.sequence;
+  loops_.not_recorded();
   ++counts_[number].failures;
   record_end(item, item_state::failed, result);
   return false;
@@ -291,9 +294,10 @@ bool worker::record_completed(active_item& item, const detail::erased_step& step
     return !last;
   }
   // At a step with a limit the item may change hands, which it must not before it is acknowledged.
-  const bool waits = last || run_.chain->steps[number + 1].kind == step_kind::effect || run_.gates[number + 1] ||
+  const bool waits = last || run_.chain->steps[number + 1].kind != step_kind::pure || run_.gates[number + 1] ||
                      lane_.pending() > run_.settings.window_bytes;
   finish_record(waits ? &item : nullptr, result.ended_ns);
+  loops_.recorded(lane_.written());
   return !waits;
 }
 
@@ -305,6 +309,7 @@ void worker::record_end(active_item& item, item_state state, call_result& result
   item.state = state;
   item.ended = true;
   record_and_wait(item, header, result.reason);
+  loops_.recorded(lane_.written());
 }
 
 // A failed attempt: is the item skipped, tried again later, or failed?

@@ -80,6 +80,8 @@ public:
   static constexpr auto name = Name;
 
   explicit step_of(F what) : function_(std::move(what)), draft_(Name.view(), Kind) {}
+  /// For pawl::loop.
+  step_of(F what, detail::step_draft draft) : function_(std::move(what)), draft_(std::move(draft)) {}
 
   /// Calls the function as it is, with whatever it takes: this is how a step is tested alone.
   template <class... A>

@@ -31,6 +31,7 @@ class schema;
 enum class step_kind : std::uint8_t {
   effect = 0,  ///< `step`: may touch the outside; starts only on durable ground
   pure = 1,    ///< `pure`: touches nothing outside; never waits
+  loop = 3,    ///< `loop`: an effect in rounds, with checkpoints of its own between them
 };
 }  // namespace pawl
 
@@ -84,6 +85,26 @@ struct skip_rule {
   std::uint64_t limit;  ///< at most so many skips by this rule in one run; further ones fail
 };
 
+/// When a loop checkpoints its state: exactly one of the first four is set.
+struct loop_policy {
+  double mtbf_s = 0;
+  double overhead_at_most = 0;
+  std::uint64_t every_rounds = 0;
+  double every_s = 0;
+  std::uint64_t rounds_at_most = 0;     ///< 0: no limit
+};
+
+/// A loop under way: its state and one round of it, as the engine sees them. Lives while the loop's function is called.
+struct loop_rounds {
+  const value_type& type;               ///< of the state
+  void* self;
+  const void* (*state)(void* self);     ///< where the state is now
+  bool (*once)(void* self);             ///< one round; true where it was the last. May throw whatever the function throws
+  /// Destroys the state, then decodes another, so that there are never two. Throws what decoding throws: there is no
+  /// state any more then, and no other of these may be called.
+  void (*replace)(void* self, decoder& in);
+};
+
 struct erased_step {
   std::string name;
   std::uint32_t version = 0;
@@ -103,6 +124,7 @@ struct erased_step {
   std::vector<skip_rule> skip_on;
   double timeout_s = 0;                 ///< 0: none. Cooperative, by the stop token
   std::uint32_t concurrency = 0;        ///< calls at the same time; 0: no limit
+  std::optional<loop_policy> loop;      ///< of a loop
 };
 
 /// Receives one typed key. Exactly one call.

@@ -22,6 +22,7 @@ public:
   void timeout(seconds limit);
   void version(std::uint32_t number) { step_.version = number; }
   void concurrency(std::int64_t limit);
+  void loop(const loop_options& options);
   void keep() { step_.keep = true; }
   void discard() { step_.discard = true; }
 
