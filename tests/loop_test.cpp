@@ -28,6 +28,25 @@ using pawl::test::temp_dir;
 
 namespace {
 
+struct forgetful {
+  int value = 0;
+};
+
+}  // namespace
+
+// Does not give back a 3.
+template <>
+struct pawl::codec<forgetful> {
+  static constexpr std::string_view name = "forgetful";
+  static void encode(const forgetful& value, pawl::encoder& out) { out.put(value.value); }
+  static forgetful decode(pawl::decoder& in) {
+    const int value = in.get<int>();
+    return {value == 3 ? 0 : value};
+  }
+};
+
+namespace {
+
 struct walk {
   std::uint64_t end = 0;
   std::uint64_t steps = 0;
@@ -331,13 +350,14 @@ TEST_CASE("loops of a sweep write over each other's slots, and a closed state ke
   const temp_dir dir;
   std::size_t most = 0;
   {
-    pawl::engine engine(dir / "state", quiet());
+    pawl::engine_options one_at_a_time = quiet();
+    one_at_a_time.window_items = 1;
+    pawl::engine engine(dir / "state", one_at_a_time);
     const auto flow = walks([&](walk&, pawl::context&) { most = std::max(most, slots_of(dir / "state").size()); },
                             {.every_rounds = 3});
     CHECK(engine.run(flow, std::vector<std::uint64_t>{10, 11, 12, 13, 14, 15}).done == 6);
   }
-  CHECK(most >= 2);
-  CHECK(most <= 4);  // two more while the end of the loop before is on its way to the disk
+  CHECK(most == 2);
   CHECK(slots_of(dir / "state").empty());
 
   // Killed behind the loop: its slots are still there, and nobody needs them.
@@ -426,17 +446,14 @@ TEST_CASE("a disk that is full at a checkpoint ends the run and not the item; th
 }
 
 TEST_CASE("a codec that does not give the state back is found at the first checkpoint") {
-  struct stubborn {
-    int value = 0;
-    bool operator==(const stubborn& other) const { return value == other.value && value != 3; }
-  };
   const temp_dir dir;
   pawl::engine engine(dir / "state", quiet());
-  const auto flow = pawl::workflow<"w">(pawl::step<"a">([](int n) { return stubborn{n}; }),
-                                        pawl::loop<"b">([](stubborn& s) { return ++s.value < 5 ? pawl::round::again : pawl::round::done; },
+  const auto flow = pawl::workflow<"w">(pawl::step<"a">([](int n) { return forgetful{n}; }),
+                                        pawl::loop<"b">([](forgetful& s) { return (s.value += 2) < 5 ? pawl::round::again : pawl::round::done; },
                                                         {.every_rounds = 1}));
-  const pawl::report report = engine.run(flow, std::vector<int>{0, 3});
-  CHECK(report.failed >= 1);
+  const pawl::report report = engine.run(flow, std::vector<int>{0, 1});
+  CHECK(report.done == 1);
+  CHECK(report.failed == 1);
   CHECK(report.first_failures.at(0).reason.find("is not the same after encoding and decoding") != std::string::npos);
 }
 

@@ -121,6 +121,7 @@ double loop_runner::expected_cost_s(const attempt& now) const {
 }
 
 void loop_runner::checkpoint(attempt& now) {
+  release_acknowledged();  // to be written over by this one
   const std::uint64_t began_ns = run_.time.now_ns();
   const void* state = now.rounds.state(now.rounds.self);
   if (run_.settings.check_codecs) {

@@ -30,7 +30,8 @@ namespace pawl::core {
 // A worker's. Not thread-safe.
 class loop_runner {
 public:
-  explicit loop_runner(run_state& run) : run_(run) {}
+  // `records`: where the ends of its loops are recorded.
+  loop_runner(run_state& run, const lane& records) : run_(run), records_(records) {}
   // Slots whose loop's end is not acknowledged are kept.
   ~loop_runner() = default;
   loop_runner(const loop_runner&) = delete;
@@ -42,19 +43,18 @@ public:
   void run(const active_item& item, const detail::erased_step& step, const std::stop_token& token,
            detail::loop_rounds& rounds, std::uint64_t& round);
 
-  // The record of how the last loop ended ends here in the worker's lane...
-  void recorded(lane_position at) {
+  // The record of how the last loop ended is in the lane...
+  void recorded() {
     if (!ended_) return;
-    waiting_.emplace_back(at, std::move(*ended_));
+    waiting_.emplace_back(records_.written(), std::move(*ended_));
     ended_.reset();
   }
   // ... or it could not be made.
   void not_recorded() noexcept { ended_.reset(); }
-  // The lane is acknowledged up to here.
-  void acknowledged(lane_position at) noexcept {
-    if (!waiting_.empty()) release(at);
+  // Gives free the slots of all loops whose end is acknowledged.
+  void release_acknowledged() noexcept {
+    if (!waiting_.empty()) release(records_.written() - records_.pending());
   }
-  [[nodiscard]] bool waits() const noexcept { return !waiting_.empty(); }
 
 private:
   struct attempt;
@@ -65,6 +65,7 @@ private:
   [[nodiscard]] double expected_cost_s(const attempt& now) const;
 
   run_state& run_;
+  const lane& records_;
   large_memory buffer_;
   std::optional<loop_slots> ended_;
   std::vector<std::pair<lane_position, loop_slots>> waiting_;

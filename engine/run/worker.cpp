@@ -36,7 +36,7 @@ worker::worker(run_state& run, admission& entry, lane& log_lane, std::size_t num
       told_(*run.told[number]),
       jitter_(seed),
       resume_(run),
-      loops_(run),
+      loops_(run, log_lane),
       run_token_(run.stop_running.get_token()),
       counts_(run.chain->steps.size()) {}
 
@@ -44,7 +44,7 @@ void worker::work() {
   for (;;) {
     const std::uint64_t epoch = run_.ready.epoch();
     if (admission_.finished() || run_.ready.broken()) return;
-    if (loops_.waits()) loops_.acknowledged(lane_.written() - lane_.pending());
+    loops_.release_acknowledged();
     const std::size_t most = group_size();
     take_ready(most);
     if (!ended_.empty()) retire_ended();
@@ -297,7 +297,7 @@ bool worker::record_completed(active_item& item, const detail::erased_step& step
   const bool waits = last || run_.chain->steps[number + 1].kind != step_kind::pure || run_.gates[number + 1] ||
                      lane_.pending() > run_.settings.window_bytes;
   finish_record(waits ? &item : nullptr, result.ended_ns);
-  loops_.recorded(lane_.written());
+  loops_.recorded();
   return !waits;
 }
 
@@ -309,7 +309,7 @@ void worker::record_end(active_item& item, item_state state, call_result& result
   item.state = state;
   item.ended = true;
   record_and_wait(item, header, result.reason);
-  loops_.recorded(lane_.written());
+  loops_.recorded();
 }
 
 // A failed attempt: is the item skipped, tried again later, or failed?

@@ -68,7 +68,7 @@ public:
   void work();
 
   // All that it wrote is acknowledged.
-  void end() noexcept { loops_.acknowledged(lane_.written()); }
+  void end() noexcept { loops_.release_acknowledged(); }
 
   // Needed where a step has a time-out.
   void set_watch(watch* watcher) noexcept { watch_ = watcher; }
