@@ -8,8 +8,10 @@
 #include "results.hpp"
 #include "run/checkpoint_log.hpp"
 #include "run/encode.hpp"
+#include "run/loop.hpp"
 #include "run/recorded_chain.hpp"
 #include "run/session.hpp"
+#include "slots/slot_store.hpp"
 #include "state/open.hpp"
 #include "store/table_access.hpp"
 #include "tell/default_logger.hpp"
@@ -34,6 +36,7 @@ struct engine::impl {
         options(chosen),
         logger(chosen.logger ? chosen.logger : core::default_logger()),
         store(open_store(path, chosen, *logger)),
+        slots(open_slots(path, chosen, *store, *logger)),
         log(*store) {}
 
   static std::unique_ptr<core::backend> open_store(const std::filesystem::path& path, const engine_options& chosen,
@@ -45,6 +48,16 @@ struct engine::impl {
     how.flush_interval = std::chrono::duration_cast<std::chrono::nanoseconds>(chosen.flush_interval);
     how.warnings = &warnings;
     std::unique_ptr<core::backend> opened = core::open_state(path, how);
+    for (const std::string& warning : warnings) tell.warn("event=state_warning reason=\"{}\"", core::printable(warning));
+    return opened;
+  }
+
+  static std::unique_ptr<core::slot_store> open_slots(const std::filesystem::path& path, const engine_options& chosen,
+                                                      const core::backend& store, spdlog::logger& tell) {
+    std::vector<std::string> warnings;
+    const auto directory = std::filesystem::absolute(path).lexically_normal() / "slots";
+    auto opened = std::make_unique<core::slot_store>(core::machine_files(), directory, store.uuid(), chosen.durability,
+                                                     std::filesystem::exists(directory), warnings);
     for (const std::string& warning : warnings) tell.warn("event=state_warning reason=\"{}\"", core::printable(warning));
     return opened;
   }
@@ -116,6 +129,7 @@ struct engine::impl {
   const engine_options options;
   const std::shared_ptr<spdlog::logger> logger;
   const std::unique_ptr<core::backend> store;
+  const std::unique_ptr<core::slot_store> slots;
   core::checkpoint_log log;
 
   // The three below. Recursive, because a stop calls the stop callbacks of steps, and one may call stop().
@@ -219,6 +233,8 @@ report engine::impl::run(const std::shared_ptr<const detail::chain>& chain, cons
   log.between_commits([&] { record = store->open_workflow(chain->name, recorded.revision(), recorded.schemas()); });
 
   core::run_state run(chain, record, *store, log, core::system_clock(), *logger, settings_of(options, chosen));
+  run.slots = slots.get();
+  core::release_unneeded_slots(run);
   const registration registered(*this, run);
   logger->info("event=run_started workflow={} workers={} known_items={}", chain->name, run.settings.workers,
                record.next_item);

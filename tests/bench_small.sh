@@ -98,7 +98,11 @@ small state_size '--items 2000'
 positive compacted_bytes_per_item state_size
 small open_after_crash '--steps-max 2000 --in-flight 100'
 positive ready_seconds open_after_crash
-for name in many_items flush step_cost state_size open_after_crash; do
+small loop '--mib 1 --checkpoints 2 --seconds 0.1 --mtbf 0.01'
+positive checkpoint_against_plain loop
+positive measured_against_predicted loop
+positive rounds_saved loop
+for name in many_items flush step_cost state_size open_after_crash loop; do
   "$build/bench/$name" --help >/dev/null || fail "$name has no --help"
   ! "$build/bench/$name" --dir "$folder/nowhere" >/dev/null 2>&1 || fail "$name works where there is no directory"
 done

@@ -41,3 +41,21 @@ exits 0 "$programs/flaky" --items 300 --seed 8 --state other.pawl
 ! grep '^expected: ' log | cmp -s first - || fail "the seed decides nothing"
 exits 2 "$programs/flaky" --items many
 exits 2 "$programs/flaky" --state /dev/null
+
+fact "simulation's digest is of its fields, and its error falls with the square of the distance of its points"
+exits 0 "$programs/simulation" --size 31 --rounds 500 --runs 2 --state coarse.pawl --out coarse
+lines 1 '^digest [0-9a-f]\{16\}$'
+grep '^run \|^digest ' log >first
+exits 0 "$programs/simulation" --size 31 --rounds 500 --runs 2 --state coarse.pawl --out coarse
+grep '^run \|^digest ' log | cmp first - || fail "the second run says something else"
+exits 0 "$programs/simulation" --size 63 --rounds 2000 --runs 2 --state fine.pawl --out fine
+! grep '^digest' log | cmp -s - first || fail "the size makes no difference to the digest"
+# Twice as many points, four times as many steps of a quarter of the time.
+awk '/^run 0/ { sub(",", "", $5); time[NR == FNR] = $5; error[NR == FNR] = $7 }
+     END { exit !(time[0] == time[1] && error[1] / error[0] > 3.5 && error[1] / error[0] < 4.5) }' first log ||
+  fail "the errors are not those of this method: $(cat first)"
+for picture in coarse/run-0.png coarse/run-1.png fine/run-1.png; do
+  [ "$(od -An -c -N 4 $picture | tr -d ' ')" = '211PNG' ] || fail "$picture is no picture"
+done
+exits 2 "$programs/simulation" --size none
+exits 2 "$programs/simulation" --state /dev/null --out out

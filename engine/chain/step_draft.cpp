@@ -94,4 +94,19 @@ void step_draft::rate_limit(const rate_options& options) {
   step_.rate = {options.calls, per_s};
 }
 
+void step_draft::loop(const loop_options& options) {
+  loop_policy policy{options.mtbf.count(), options.overhead_at_most, options.every_rounds, options.every.count(),
+                     options.rounds_at_most};
+  if (!is_delay(policy.mtbf_s)) refuse(step_, "mtbf must be a finite time above 0; leave it out for a day");
+  if (!is_delay(policy.every_s)) refuse(step_, "every must be a finite time above 0");
+  if (!(policy.overhead_at_most >= 0 && policy.overhead_at_most <= 1))
+    refuse(step_, "overhead_at_most is a share between 0 and 1: 0.01 is one percent");
+  const int chosen = (policy.mtbf_s > 0) + (policy.overhead_at_most > 0) + (policy.every_rounds != 0) + (policy.every_s > 0);
+  if (chosen > 1)
+    refuse(step_, "of mtbf, overhead_at_most, every_rounds and every at most one can decide when its state is "
+                  "checkpointed; drop the others");
+  if (chosen == 0) policy.mtbf_s = 24.0 * 3600;
+  step_.loop = policy;
+}
+
 }  // namespace pawl::detail

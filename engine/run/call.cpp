@@ -105,7 +105,7 @@ void worker::call(active_item& item, const detail::erased_step& step, call_resul
     timed = timer_.start(run_.time.now_ns() + static_cast<std::uint64_t>(step.timeout_s * 1e9));
     if (watch_ != nullptr) watch_->look();
   }
-  step_context source(run_, item, step, step.timeout_s > 0 ? timed : run_token_, told_);
+  step_context source(run_, item, step, step.timeout_s > 0 ? timed : run_token_, told_, loops_);
   context ctx(source);
   detail::call_frame frame{item.values, copy ? copy->get() : item.values[latest],
                            step.result != nullptr ? place_of(run_.layout, item, item.step + 1u) : nullptr, ctx, {}, tx_};

@@ -6,6 +6,7 @@
 #include "record/hash.hpp"
 #include "run/checkpoint_log.hpp"
 #include "run/clock.hpp"
+#include "run/loop_totals.hpp"
 #include "run/rate_gate.hpp"
 #include "run/ready_queue.hpp"
 #include "run/transaction_queue.hpp"
@@ -31,6 +32,8 @@ class logger;
 }
 
 namespace pawl::core {
+
+class slot_store;
 
 struct run_settings {
   std::size_t workers = 1;
@@ -84,6 +87,7 @@ public:
       rates.push_back(step.rate.calls != 0 ? std::make_unique<rate_gate>(step.rate, chosen.window_items) : nullptr);
       if (step.kind == step_kind::transactional && !transactions)
         transactions = std::make_unique<transaction_queue>(chosen.window_items);
+      loops.push_back(step.loop ? std::make_unique<loop_totals>() : nullptr);
       skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
     }
   }
@@ -157,6 +161,8 @@ public:
   std::unique_ptr<transaction_queue> transactions;  // null where no step is transactional
   core::known_tables known_tables;                  // of whoever has the tables' turn
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule
+  slot_store* slots = nullptr;  // for the checkpoints of loops; null: they make none
+  std::vector<std::unique_ptr<loop_totals>> loops;  // by step; null where it is none
   run_counts counts;
   std::atomic<std::uint64_t> bytes_in_flight{0};
   // What the running step of each worker last told of its progress; below 0: nothing.

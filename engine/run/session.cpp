@@ -124,7 +124,9 @@ public:
         if (run_.log.failed()) return false;
         if (!run_.log.commit_here(nullptr)) std::this_thread::sleep_for(std::chrono::microseconds(50));
       }
-    return !run_.log.failed();
+    if (run_.log.failed()) return false;
+    for (const auto& one : workers_) one->end();
+    return true;
   }
 
   [[nodiscard]] std::vector<step_report> step_reports() const {
@@ -150,6 +152,7 @@ public:
       of_step.median_s = static_cast<double>(all.times.quantile_ns(0.5)) * 1e-9;
       of_step.p99_s = static_cast<double>(all.times.quantile_ns(0.99)) * 1e-9;
       of_step.max_s = static_cast<double>(all.times.max_ns()) * 1e-9;
+      if (run_.loops[step]) of_step.loop = run_.loops[step]->report(*run_.chain->steps[step].loop);
       reports.push_back(std::move(of_step));
     }
     return reports;

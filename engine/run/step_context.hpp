@@ -4,6 +4,7 @@
 #include "record/hash.hpp"
 #include "record/key.hpp"
 #include "run/item.hpp"
+#include "run/loop.hpp"
 #include "run/run_state.hpp"
 
 #include <pawl/context.hpp>
@@ -18,8 +19,8 @@ namespace pawl::core {
 class step_context final : public detail::context_source {
 public:
   step_context(run_state& run, const active_item& item, const detail::erased_step& step,
-               const std::stop_token& token, std::atomic<double>& told)
-      : run_(run), item_(item), step_(step), token_(token), told_(told) {}
+               const std::stop_token& token, std::atomic<double>& told, loop_runner& loops)
+      : run_(run), item_(item), step_(step), token_(token), told_(told), loops_(loops) {}
   ~step_context() {
     if (has_told_) told_.store(-1.0, std::memory_order_relaxed);
   }
@@ -46,12 +47,17 @@ public:
     told_.store(fraction > 0 ? std::min(fraction, 1.0) : 0.0, std::memory_order_relaxed);
   }
 
+  std::uint64_t round() const override { return round_; }
+  void run_rounds(detail::loop_rounds& rounds) override { loops_.run(item_, step_, token_, rounds, round_); }
+
 private:
   run_state& run_;
   const active_item& item_;
   const detail::erased_step& step_;
   const std::stop_token& token_;  // not copied unless the step asks: a copy is an atomic operation on a shared line
   std::atomic<double>& told_;
+  loop_runner& loops_;
+  std::uint64_t round_ = 0;
   bool has_told_ = false;
   mutable std::string key_text_;  // of a number
 };

@@ -34,6 +34,7 @@ worker::worker(run_state& run, admission& entry, lane& log_lane, std::size_t num
       told_(*run.told[number]),
       jitter_(seed),
       resume_(run),
+      loops_(run, log_lane),
       run_token_(run.stop_running.get_token()),
       counts_(run.chain->steps.size()) {}
 
@@ -41,6 +42,7 @@ void worker::work() {
   for (;;) {
     const std::uint64_t epoch = run_.ready.epoch();
     if (admission_.finished() || run_.ready.broken()) return;
+    loops_.release_acknowledged();
     const std::size_t most = group_size();
     take_ready(most);
     if (!ended_.empty()) retire_ended();
@@ -286,6 +288,7 @@ bool worker::write_result(lane& into, active_item& item, const detail::erased_st
     result.reason = "its result could not be encoded: the codec threw something that is not a std::exception";
   }
   --item.sequence;
+  loops_.not_recorded();
   ++counts_[number].failures;
   record_end(item, item_state::failed, result);
   return false;
@@ -335,6 +338,7 @@ bool worker::record_completed(active_item& item, const detail::erased_step& step
   const bool waits = last || run_.chain->steps[number + 1].kind != step_kind::pure || run_.gates[number + 1] ||
                      lane_.pending() > run_.settings.window_bytes;
   finish_record(waits ? &item : nullptr, result.ended_ns);
+  loops_.recorded();
   return !waits;
 }
 
@@ -346,6 +350,7 @@ void worker::record_end(active_item& item, item_state state, call_result& result
   item.state = state;
   item.ended = true;
   record_and_wait(item, header, result.reason);
+  loops_.recorded();
 }
 
 // At most once: that the step is called is on the disk before it is.

@@ -14,6 +14,7 @@
 #include "run/admission.hpp"
 #include "run/backoff.hpp"
 #include "run/histogram.hpp"
+#include "run/loop.hpp"
 #include "run/resume.hpp"
 #include "run/run_state.hpp"
 #include "run/watch.hpp"
@@ -66,6 +67,9 @@ public:
 
   // Works until the run is finished, or its log has failed. Throws nothing that a step, codec or source threw.
   void work();
+
+  // All that it wrote is acknowledged.
+  void end() noexcept { loops_.release_acknowledged(); }
 
   // Needed where a step has a time-out.
   void set_watch(watch* watcher) noexcept { watch_ = watcher; }
@@ -140,6 +144,7 @@ private:
   attempt_timer timer_;
   jitter_source jitter_;
   resumer resume_;
+  loop_runner loops_;
   const std::stop_token run_token_;
   std::vector<step_counts> counts_;
   item_group taken_;  // out of the queue, not looked at

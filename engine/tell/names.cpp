@@ -46,6 +46,7 @@ std::string_view name_of(step_kind kind) noexcept {
     case step_kind::effect: return "step";
     case step_kind::pure: return "pure";
     case step_kind::transactional: return "transactional";
+    case step_kind::loop: return "loop";
   }
   return "unknown";
 }
@@ -53,6 +54,7 @@ std::string_view name_of(step_kind kind) noexcept {
 std::string_view core::guarantee_of(step_kind kind, bool idempotent, bool at_most_once) noexcept {
   if (kind == step_kind::pure) return "touches nothing outside";
   if (kind == step_kind::transactional) return "exactly once";
+  if (kind == step_kind::loop) return "at least once, from its last checkpoint on";
   if (at_most_once) return "at most once";
   return idempotent ? "at least once; a repeated effect is declared harmless" : "at least once";
 }

@@ -27,6 +27,37 @@ void add_steps(std::string& text, const report& what) {
                         duration_text(step.max_s));
 }
 
+void add_loops(std::string& text, const report& what) {
+  for (const step_report& step : what.step_reports) {
+    if (!step.loop || step.loop->rounds == 0) continue;
+    const loop_report& loop = *step.loop;
+    text += fmt::format("\n  {}: {} rounds in {}, {} checkpoints of {} in {} ({:.2f} %)", step.name, grouped(loop.rounds),
+                        duration_text(loop.rounds_s), grouped(loop.checkpoints),
+                        core::bytes_text(loop.checkpoints != 0 ? loop.bytes / loop.checkpoints : 0),
+                        duration_text(loop.checkpoints_s), 100 * loop.measured_overhead);
+    if (loop.interval_s > 0)
+      text += fmt::format("; one costs {}, chosen is one every {}: {:.2f} % predicted", duration_text(loop.checkpoint_s),
+                          duration_text(loop.interval_s), 100 * loop.predicted_overhead);
+    if (loop.predicted_loss > 0) text += fmt::format(", {:.2f} % with failures", 100 * loop.predicted_loss);
+    if (loop.resumed != 0)
+      text += fmt::format("\n  {}: {} went on from a checkpoint, which saved {} rounds", step.name, grouped(loop.resumed),
+                          grouped(loop.rounds_saved));
+    if (loop.started_over != 0)
+      text += fmt::format("\n  {}: {} started over from their input, as no checkpoint of them could be read", step.name,
+                          grouped(loop.started_over));
+  }
+}
+
+std::string loop_json(const loop_report& loop) {
+  return fmt::format(
+      R"(,"loop":{{"rounds":{},"checkpoints":{},"bytes":{},"resumed":{},"rounds_saved":{},"started_over":{},"rounds_s":{},)"
+      R"("checkpoints_s":{},"checkpoint_s":{},"interval_s":{},"predicted_overhead":{},"predicted_loss":{},)"
+      R"("measured_overhead":{}}})",
+      loop.rounds, loop.checkpoints, loop.bytes, loop.resumed, loop.rounds_saved, loop.started_over, loop.rounds_s,
+      loop.checkpoints_s, loop.checkpoint_s, loop.interval_s, loop.predicted_overhead, loop.predicted_loss,
+      loop.measured_overhead);
+}
+
 void add_entries(std::string& text, std::string_view title, const std::vector<report_entry>& entries,
                  std::uint64_t total) {
   if (entries.empty()) return;
@@ -73,6 +104,7 @@ std::string to_string(const report& what) {
                         core::bytes_text(what.bytes));
   if (std::any_of(what.step_reports.begin(), what.step_reports.end(), [](const auto& step) { return step.calls != 0; }))
     add_steps(text, what);
+  add_loops(text, what);
   add_entries(text, "failed", what.first_failures, what.failed);
   add_entries(text, "skipped", what.first_skips, what.skipped);
   add_entries(text, "left", what.first_left, what.left);
@@ -85,9 +117,9 @@ std::string to_json(const report& what) {
   std::string steps = "[";
   for (const step_report& step : what.step_reports)
     steps += fmt::format(
-        R"({}{{"name":{},"calls":{},"completed":{},"failures":{},"retries":{},"skips":{},"total_s":{},"median_s":{},"p99_s":{},"max_s":{}}})",
+        R"({}{{"name":{},"calls":{},"completed":{},"failures":{},"retries":{},"skips":{},"total_s":{},"median_s":{},"p99_s":{},"max_s":{}{}}})",
         steps.size() > 1 ? "," : "", json_string(step.name), step.calls, step.completed, step.failures, step.retries,
-        step.skips, step.total_s, step.median_s, step.p99_s, step.max_s);
+        step.skips, step.total_s, step.median_s, step.p99_s, step.max_s, step.loop ? loop_json(*step.loop) : std::string());
   steps += ']';
   std::string changes = "[";
   for (const std::string& change : what.changes) changes += (changes.size() > 1 ? "," : "") + json_string(change);

@@ -17,6 +17,9 @@ class logger;
 
 namespace pawl::detail {
 
+struct loop_rounds;
+struct loop_access;
+
 /// What stands behind a context. One per call of a step; called by the step's thread only.
 class context_source {
 public:
@@ -28,6 +31,9 @@ public:
   [[nodiscard]] virtual std::stop_token stop_token() const = 0;
   [[nodiscard]] virtual spdlog::logger& logger() const = 0;
   virtual void progress(double fraction) = 0;
+  [[nodiscard]] virtual std::uint64_t round() const { return 0; }
+  /// Calls rounds until one is the last, from the state's last checkpoint on. Throws what a round throws.
+  virtual void run_rounds(loop_rounds& rounds) = 0;
 
 protected:
   context_source() = default;
@@ -80,7 +86,12 @@ public:
   /// into pawl::progress::step_fraction and is recorded nowhere.
   void progress(double fraction) { source_->progress(fraction); }
 
+  /// In a pawl::loop: how many rounds the state has behind it, those of earlier runs included; so 0 in the first one.
+  /// In other steps 0.
+  [[nodiscard]] std::uint64_t round() const { return source_->round(); }
+
 private:
+  friend detail::loop_access;
   detail::context_source* source_;
 };
 

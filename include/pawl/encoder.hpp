@@ -24,7 +24,10 @@ public:
 
   /// Appends `size` bytes from `data`.
   void write(const void* data, std::size_t size) {
-    if (size > static_cast<std::size_t>(end_ - cursor_)) make_room(size);
+    if (size > static_cast<std::size_t>(end_ - cursor_)) {
+      if (pass_on(data, size)) return;
+      make_room(size);
+    }
     if (size != 0) std::memcpy(cursor_, data, size);
     cursor_ += size;
   }
@@ -45,6 +48,13 @@ protected:
   /// Must leave at least `size` free bytes between cursor_ and end_, keeping
   /// what was written so far in front of cursor_.
   virtual void make_room(std::size_t size) = 0;
+
+  /// Asked first where a write does not fit: true where it took all of `data`, behind what was written so far. For
+  /// sinks that need not hold what passes through them.
+  virtual bool pass_on(const void* data, std::size_t size) {
+    static_cast<void>(data), static_cast<void>(size);
+    return false;
+  }
 
   std::byte* cursor_ = nullptr;
   std::byte* end_ = nullptr;

@@ -40,6 +40,25 @@ struct rate_options {
   seconds per = std::chrono::seconds(1);  ///< above 0, at most a year
 };
 
+/// How often the state of a pawl::loop is checkpointed, and how long the loop may go on. At most one of the first four is
+/// set; with none it is `mtbf` of a day. An interval counts the time of rounds alone and ends with a round.
+struct loop_options {
+  /// The mean time between failures that is to be expected. With the cost of a checkpoint, which is measured, it gives
+  /// the interval at which checkpoints and work done again cost least together: about sqrt(2 * cost * mtbf) by J. W.
+  /// Young, "A first order approximation to the optimum checkpoint interval", CACM 17(9), 1974; refined by J. T. Daly,
+  /// "A higher order estimate of the optimum checkpoint interval for restart dumps", FGCS 22(3), 2006, which is what is
+  /// used.
+  seconds mtbf{};
+  /// Checkpoints take at most this share of the time that rounds take: 0.01 is one percent. The first one waits until
+  /// its expected cost is earned.
+  double overhead_at_most = 0;
+  std::uint64_t every_rounds = 0;  ///< after so many rounds
+  seconds every{};                 ///< after so much time of rounds
+  /// A loop that has not returned round::done after so many rounds, all runs together, throws pawl::too_many_rounds; its
+  /// state is checkpointed first, so a run with a higher limit goes on from there. 0: no limit.
+  std::uint64_t rounds_at_most = 0;
+};
+
 /// What a completed step survives once something was built on it. Either way nothing that is stored is corrupted.
 enum class durability : std::uint8_t {
   power,    ///< power loss: a `step` starts only when everything before it is on the disk

@@ -32,6 +32,13 @@ public:
   step_stopped() : std::runtime_error("the step gave up because it was asked to stop") {}
 };
 
+/// Thrown by the engine for a pawl::loop that goes on beyond loop_options::rounds_at_most. A failed attempt like any
+/// other: `.skip_on<pawl::too_many_rounds>(n)` skips such items instead.
+class too_many_rounds : public std::runtime_error {
+public:
+  explicit too_many_rounds(const std::string& sentence) : std::runtime_error(sentence) {}
+};
+
 /// A result, or why there is none. Declare it as a step's return type:
 /// `[](const page& p) -> pawl::outcome<record> { if (...) return pawl::skip("binary"); return parse(p); }`
 struct skip {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,26 @@ enum class item_state : std::uint8_t { pending = 0, in_progress = 1, done = 2, f
 
 /// "pending", "in_progress", "done", "failed", "skipped".
 [[nodiscard]] std::string_view name_of(item_state state) noexcept;
+
+/// What the checkpoints of a pawl::loop were and cost in this run, all its items together. Shares are of the time that
+/// rounds took.
+struct loop_report {
+  std::uint64_t rounds = 0;        ///< done in this run
+  std::uint64_t checkpoints = 0;
+  std::uint64_t bytes = 0;         ///< of all checkpoints
+  std::uint64_t resumed = 0;       ///< loops that went on from a checkpoint
+  std::uint64_t rounds_saved = 0;  ///< which those did not do again
+  std::uint64_t started_over = 0;  ///< loops that had checkpoints, none of which could be read: begun again from their input
+  double rounds_s = 0;             ///< time in rounds
+  double checkpoints_s = 0;        ///< time in checkpoints; rounds wait for them
+  double checkpoint_s = 0;         ///< one checkpoint: the mean of those that wrote over old ones, where there were any
+  double interval_s = 0;           ///< between two, as chosen for that cost; 0 where rounds are counted
+  double predicted_overhead = 0;   ///< checkpoint_s / interval_s
+  /// With work done again after failures, by Young's model: predicted_overhead + (interval + checkpoint) / (2 mtbf).
+  /// 0 where no mtbf is stated.
+  double predicted_loss = 0;
+  double measured_overhead = 0;    ///< checkpoints_s / rounds_s
+};
 
 /// One step of the chain in this run. Times are of the calls of its function, in seconds, without the
 /// engine's own work; quantiles are right to 12.5 %.
@@ -31,6 +52,7 @@ struct step_report {
   double median_s = 0;
   double p99_s = 0;
   double max_s = 0;
+  std::optional<loop_report> loop{};  ///< of a pawl::loop
 };
 
 /// An item that ended failed or was skipped, for people to read.

@@ -86,7 +86,7 @@ public:
   static constexpr step_kind kind = Kind;
 
   explicit step_of(F what) : function_(std::move(what)), draft_(Name.view(), Kind) {}
-  /// For .migrate.
+  /// For .migrate and pawl::loop.
   step_of(F what, detail::step_draft draft) : function_(std::move(what)), draft_(std::move(draft)) {}
 
   /// Calls the function as it is, with whatever it takes: this is how a step is tested alone.
@@ -153,9 +153,8 @@ public:
   /// likewise: .retry and .retry_on are refused beside it. So that a crash leaves few items in doubt, at most 16 are
   /// between start and end at the same time, or as many as .concurrency says. A stop does not come between start and call. Under
   /// durability::process a power loss may take back the record of a start, and the step may then be called again.
-  /// Not for pure steps.
   [[nodiscard]] step_of at_most_once() && {
-    if constexpr (Kind == step_kind::pure) (void)sizeof(detail::at_most_once_on_pure<this_step>);
+    if constexpr (Kind != step_kind::effect) (void)sizeof(detail::at_most_once_on_another_kind<this_step>);
     draft_.at_most_once();
     return std::move(*this);
   }

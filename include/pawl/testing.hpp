@@ -21,6 +21,7 @@ struct test_context_source final : context_source {
   std::string idempotency = "00000000000000000000000000000000";
   std::stop_source stop;
   double last_progress = 0;
+  std::uint64_t rounds_done = 0;
 
   [[nodiscard]] std::string_view workflow_name() const override { return workflow; }
   [[nodiscard]] std::string_view step_name() const override { return step; }
@@ -30,6 +31,8 @@ struct test_context_source final : context_source {
   [[nodiscard]] std::stop_token stop_token() const override { return stop.get_token(); }
   [[nodiscard]] spdlog::logger& logger() const override;  // spdlog's default logger; compiled: engine/testing/
   void progress(double fraction) override { last_progress = fraction; }
+  [[nodiscard]] std::uint64_t round() const override { return rounds_done; }
+  void run_rounds(loop_rounds& rounds) override;  // one after the other, without checkpoints
 };
 /// A base, so that it is made before the context that refers to it.
 struct test_context_holder {

@@ -2,6 +2,7 @@
 
 // What must compile: every shape that the other files get wrong, done right. If this
 // fails, so may they, for a reason that is none of theirs.
+#include <pawl/loop.hpp>
 #include <pawl/source.hpp>
 
 struct parser {
@@ -29,6 +30,9 @@ const auto modified = pawl::workflow<"modified">(pawl::step<"read">([](const url
                                                      .migrate([](std::string&& old) { return page{std::move(old)}; })
                                                      .idempotent()
                                                      .rate_limit({.calls = 2}));
+const auto looping = pawl::workflow<"looping", url>(
+    pawl::loop<"go">([](url& u) { return u.seen ? pawl::round::done : pawl::round::again; }),
+    pawl::loop<"generic">([](auto&, pawl::context&) { return pawl::round::done; }));
 const auto members = pawl::workflow<"members">(pawl::step<"parse">(&parser::parse, &shared));
 const auto moving = pawl::workflow<"moving">(pawl::step<"take">([](only_moves) {}));
 

@@ -202,6 +202,18 @@ struct object_is_no_pointer {
       "pawl: pawl::step<\"name\">(&type::function, object) takes a pointer to the object (or a smart pointer); "
       "the function must be const where the object is");
 };
+template <class Step, class Result>
+struct round_returns_something_else {
+  static_assert(holds_for<Step, Result>,
+                "pawl: the function of a pawl::loop returns pawl::round::again or pawl::round::done (no bool: which way "
+                "round would it be?)");
+};
+template <class Step, class... Parameter>
+struct loop_takes_no_state {
+  static_assert(holds_for<Step, Parameter...>,
+                "pawl: the function of a pawl::loop takes its state by non-const reference: f(State&), or f(State&, "
+                "pawl::context&)");
+};
 template <class Exception>
 struct not_an_exception_type {
   static_assert(holds_for<Exception>,
@@ -214,10 +226,10 @@ struct idempotent_on_pure {
                 "it a pawl::step");
 };
 template <class Step>
-struct at_most_once_on_pure {
+struct at_most_once_on_another_kind {
   static_assert(holds_for<Step>,
-                "pawl: .at_most_once() is for an effect that must not be repeated; a pure step has none, so drop it, or "
-                "make it a pawl::step");
+                "pawl: .at_most_once() is for a pawl::step: a pure step has no effect, the writes of a transactional one take "
+                "place exactly once, and a loop goes on from its checkpoints; drop it");
 };
 template <class Step>
 struct rate_limit_on_pure {

@@ -33,8 +33,9 @@ enum class step_kind : std::uint8_t {
   effect = 0,  ///< `step`: may touch the outside; starts only on durable ground
   pure = 1,    ///< `pure`: touches nothing outside; never waits
   transactional = 2,  ///< `transactional`: its writes to tables and its checkpoint are one transaction
+  loop = 3,    ///< `loop`: an effect in rounds, with checkpoints of its own between them
 };
-/// As in the API: "step", "pure", "transactional".
+/// As in the API: "step", "pure", "transactional", "loop".
 [[nodiscard]] std::string_view name_of(step_kind kind) noexcept;
 }  // namespace pawl
 
@@ -105,6 +106,26 @@ struct migration {
   void (*apply)(const void* self, void* to, void* from);
 };
 
+/// When a loop checkpoints its state: exactly one of the first four is set.
+struct loop_policy {
+  double mtbf_s = 0;
+  double overhead_at_most = 0;
+  std::uint64_t every_rounds = 0;
+  double every_s = 0;
+  std::uint64_t rounds_at_most = 0;     ///< 0: no limit
+};
+
+/// A loop under way: its state and one round of it, as the engine sees them. Lives while the loop's function is called.
+struct loop_rounds {
+  const value_type& type;               ///< of the state
+  void* self;
+  const void* (*state)(void* self);     ///< where the state is now
+  bool (*once)(void* self);             ///< one round; true where it was the last. May throw whatever the function throws
+  /// Destroys the state, then decodes another, so that there are never two. Throws what decoding throws: there is no
+  /// state any more then, and no other of these may be called.
+  void (*replace)(void* self, decoder& in);
+};
+
 struct erased_step {
   std::string name;
   std::uint32_t version = 0;
@@ -128,6 +149,7 @@ struct erased_step {
   bool at_most_once = false;            ///< of an effect: its start is recorded before it is called
   bool idempotent = false;              ///< the user declares that a repeated effect does no harm; for people
   std::vector<migration> migrations;    ///< by distinct schemas, none of them the result's own
+  std::optional<loop_policy> loop;      ///< of a loop
 };
 
 /// Receives one typed key. Exactly one call.

@@ -27,6 +27,7 @@ public:
   void at_most_once();
   void idempotent() { step_.idempotent = true; }
   void migrate(migration from_older) { step_.migrations.push_back(std::move(from_older)); }
+  void loop(const loop_options& options);
   void keep() { step_.keep = true; }
   void discard() { step_.discard = true; }
 
