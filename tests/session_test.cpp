@@ -181,9 +181,9 @@ TEST_CASE("a long result that stays is stored beside its record at once, one tha
                         .committed =
                             [&](const checkpoint& one) {
                               const std::scoped_lock lock(mutex);
-                              if (one.header->kind == checkpoint_kind::completed)
-                                beside[{one.header->workflow, one.header->step}] =
-                                    (one.header->flags & checkpoint_flag::large) != 0;
+                              if (one.header.kind == checkpoint_kind::completed)
+                                beside[{one.header.workflow, one.header.step}] =
+                                    (one.header.flags & checkpoint_flag::large) != 0;
                             }},
                        100'000, 1000);
   checkpoint_log log(store);

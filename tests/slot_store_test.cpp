@@ -299,7 +299,6 @@ private:
       below_->write_pieces(offset, pieces);
     }
     void read(std::uint64_t offset, std::span<std::byte> into) override { below_->read(offset, into); }
-    void begin_sync() noexcept override {}
     void sync() override {
       const part wrote = std::exchange(wrote_, part::nothing);
       if (!(owner_.faults_.state_sync_lies && wrote == part::state)) below_->sync();
