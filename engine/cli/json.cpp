@@ -3,6 +3,8 @@
 #include "cli/text.hpp"
 #include "schema/json_text.hpp"
 
+#include <pawl/describe.hpp>
+
 #include <fmt/format.h>
 
 #include <limits>
@@ -30,7 +32,7 @@ std::string json_time(std::chrono::sys_time<std::chrono::microseconds> when) {
 std::string json_step(const item_view::step& step) {
   json_object json;
   json.text("name", step.name);
-  json.text("kind", step.kind == step_kind::pure ? "pure" : "step");
+  json.text("kind", name_of(step.kind));
   json.truth("completed", step.completed);
   if (step.run) {
     json.raw("ended", json_time(step.run->ended));
@@ -94,7 +96,7 @@ std::string json_workflow(const workflow_view& workflow) {
   json.raw("steps", json_array(workflow.steps, [](const workflow_view::step& step) {
              json_object one;
              one.text("name", step.name).number("completed", step.completed);
-             one.text("kind", step.kind == step_kind::pure ? "pure" : "step").number("version", step.version);
+             one.text("kind", name_of(step.kind)).number("version", step.version);
              return one.end();
            }));
   return json.end();

@@ -8,6 +8,7 @@
 #include "cli/text.hpp"
 #include "tell/units.hpp"
 
+#include <pawl/describe.hpp>
 #include <pawl/error.hpp>
 
 #include <CLI/CLI.hpp>
@@ -103,7 +104,7 @@ std::string steps_text(const item_view& item) {
   for (std::size_t i = 0; i < item.steps.size(); ++i) {
     const item_view::step& step = item.steps[i];
     std::vector<std::string> cells{
-        escaped(step.name), step.kind == step_kind::pure ? "pure" : "step", step_words(item, i), "", "", ""};
+        escaped(step.name), std::string(name_of(step.kind)), step_words(item, i), "", "", ""};
     if (step.run) {
       cells[3] = core::duration_text(static_cast<double>(step.run->took.count()) / 1e9);
       cells[4] = core::grouped(step.run->attempts);

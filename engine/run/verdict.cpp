@@ -1,5 +1,6 @@
 #include "run/verdict.hpp"
 
+#include <pawl/describe.hpp>
 #include <pawl/error.hpp>
 
 #include <algorithm>
@@ -7,13 +8,11 @@
 namespace pawl::core {
 namespace {
 
-std::string_view word(step_kind kind) { return kind == step_kind::pure ? "pure" : "step"; }
-
 // What makes one step another, or nothing.
 std::string what_differs(std::size_t number, const step_identity& stored, const step_identity& now) {
   const std::string head = "step " + std::to_string(number + 1) + " '" + stored.name + "'";
   if (stored.kind != now.kind)
-    return head + ": kind " + std::string(word(stored.kind)) + " is now " + std::string(word(now.kind));
+    return head + ": kind " + std::string(name_of(stored.kind)) + " is now " + std::string(name_of(now.kind));
   if (stored.version != now.version)
     return head + ": version " + std::to_string(stored.version) + " is now " + std::to_string(now.version);
   if (stored.result_schema != now.result_schema) return head + ": the schema of its result changed";

@@ -111,7 +111,8 @@ void worker::wait_for_work(std::size_t most, std::uint64_t epoch) {
     unasked_since_ns_ = 0;
     if (run_.log.commit_here(&run_.ready)) return;
   }
-  run_.ready.wait_and_take(most, taken_, epoch);
+  const bool alone = run_.ready.wait_and_take(most, taken_, epoch, run_.has_batches ? run_.settings.workers : 0);
+  if (alone && !call_incomplete_batch()) run_.ready.wait_and_take(most, taken_, epoch);
   sort_taken();
 }
 
@@ -122,6 +123,7 @@ void worker::run_group() {
     advance(*group_[i]);
   }
   group_.clear();
+  if (run_.has_batches) call_due_batches();
   tell_counts();
 }
 
@@ -155,6 +157,10 @@ void worker::advance(active_item& item) {
     }
     const std::size_t number = item.step;
     const detail::erased_step& step = run_.chain->steps[number];
+    if (run_.batches[number]) {
+      run_.batches[number]->enter(&item, run_.time.now_ns());
+      return;
+    }
     if (run_.gates[number] && !run_.gates[number]->enter(&item)) return;
     if (run_.rates[number] && !may_begin(item, number)) return;
     if (unasked_since_ns_ != 0 && must_ask_before(number)) ask_for_commit();
@@ -208,6 +214,8 @@ void worker::drain_gates() {
     if (gate) gate->drain(ended_);
   for (const auto& rate : run_.rates)
     if (rate) rate->drain(ended_);
+  for (const auto& batch : run_.batches)
+    if (batch) batch->drain(ended_);
 }
 
 checkpoint_header worker::header_for(active_item& item, checkpoint_kind kind, const call_result& result) const {
@@ -303,7 +311,7 @@ bool worker::record_completed(active_item& item, const detail::erased_step& step
     return !last;
   }
   // At a step with a limit the item may change hands, which it must not before it is acknowledged.
-  const bool waits = last || run_.chain->steps[number + 1].kind == step_kind::effect || run_.gates[number + 1] ||
+  const bool waits = last || run_.chain->steps[number + 1].kind != step_kind::pure || run_.gates[number + 1] ||
                      lane_.pending() > run_.settings.window_bytes;
   finish_record(waits ? &item : nullptr, result.ended_ns);
   return !waits;

@@ -44,6 +44,7 @@ std::string_view name_of(step_kind kind) noexcept {
   switch (kind) {
     case step_kind::effect: return "step";
     case step_kind::pure: return "pure";
+    case step_kind::batch: return "batch";
   }
   return "unknown";
 }

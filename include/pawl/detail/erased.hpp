@@ -31,6 +31,7 @@ class schema;
 enum class step_kind : std::uint8_t {
   effect = 0,  ///< `step`: may touch the outside; starts only on durable ground
   pure = 1,    ///< `pure`: touches nothing outside; never waits
+  batch = 4,   ///< `batch`: an effect, called once for many items
 };
 }  // namespace pawl
 
@@ -63,6 +64,16 @@ struct call_frame {
   std::string reason;         ///< set by the step where the outcome is not a value
 };
 
+/// One call of a batch step, for many items. Nothing is consumed.
+struct batch_call {
+  call_frame* const* frames;   ///< by entry
+  outcome_kind* kinds;         ///< by entry; `value` unless the function says otherwise
+  std::size_t size;            ///< entries
+  const std::uint16_t* reads;  ///< erased_step::reads
+  context& ctx;                ///< of the call; each frame has that of its entry
+  std::size_t filled = 0;      ///< so many entries, the first ones, have got their outcome
+};
+
 /// A retry policy. Seconds as double; jitter as a share of the delay (0.2: +-20 %).
 struct retry_policy {
   std::uint32_t attempts = 1;  ///< calls in all, the first included
@@ -91,6 +102,12 @@ struct rate_rule {
   double per_s = 0;
 };
 
+/// How items are gathered for a batch step. max_items 0: it is none.
+struct batch_rule {
+  std::uint32_t max_items = 0;
+  double max_delay_s = 0;
+};
+
 /// Makes a step's result of what an older version of the step returned.
 struct migration {
   const value_type* from;            ///< what the older version returned
@@ -109,6 +126,9 @@ struct erased_step {
   /// Calls the function. On outcome_kind::value the result stands constructed in frame.out
   /// (nothing, for a void step). May throw whatever the function throws.
   outcome_kind (*call)(const void* self, call_frame& frame) = nullptr;
+  /// Of a batch step, in place of `call`: the same for all entries. Returns for how many entries the function gave
+  /// results; where that is not batch_call::size, none of them was looked at.
+  std::size_t (*call_batch)(const void* self, batch_call& call) = nullptr;
   bool consumes = false;                ///< takes In or In&&: frame.in may be moved from
   std::vector<std::uint16_t> reads;     ///< further values that it reads (item<T>: 0, from<"x">: index of x + 1)
 
@@ -120,6 +140,7 @@ struct erased_step {
   double timeout_s = 0;                 ///< 0: none. Cooperative, by the stop token
   std::uint32_t concurrency = 0;        ///< calls at the same time; 0: no limit
   rate_rule rate;                       ///< of an effect only: an item waits for its checkpoint before those anyway
+  batch_rule batch;                     ///< of a batch step
   bool idempotent = false;              ///< the user declares that a repeated effect does no harm; for people
   std::vector<migration> migrations;    ///< by distinct schemas, none of them the result's own
 };

@@ -24,6 +24,7 @@ public:
   void version(std::uint32_t number) { step_.version = number; }
   void concurrency(std::int64_t limit);
   void rate_limit(const rate_options& options);
+  void batch(const batch_options& options);
   void idempotent() { step_.idempotent = true; }
   void migrate(migration from_older) { step_.migrations.push_back(std::move(from_older)); }
   void keep() { step_.keep = true; }
