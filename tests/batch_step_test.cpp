@@ -154,7 +154,10 @@ TEST_CASE("whoever comes before the delay is over is waited for, and a later one
     const auto w = workflow<"w">(step<"read">([](int n, context& ctx) {
                                    if (n == 1 && ctx.attempt() == 1) throw std::runtime_error("once");
                                    return n;
-                                 }).retry({.attempts = 2, .first_delay = soon ? seconds(20ms) : 2 * endless, .max_delay = 100h, .jitter = 0}),
+                                 }).retry({.attempts = 2,
+                                           .first_delay = soon ? seconds(20ms) : 2 * endless,
+                                           .max_delay = 100h,
+                                           .jitter = 0}),
                                  batch<"write">(
                                      [&](batch_view<int> all) {
                                        book.note(all);
@@ -489,6 +492,16 @@ TEST_CASE("with two workers each item is an entry once, whatever comes before an
   const auto times = book.times();
   CHECK(times.size() == 5000);
   CHECK(std::all_of(times.begin(), times.end(), [](const auto& one) { return one.second == 1; }));
+}
+
+TEST_CASE("an item is recorded before it is an entry, also at the first step") {
+  pawl::test::null_backend store;
+  checkpoint_log log(store);
+  std::vector<std::uint64_t> commits;
+  const auto note = [&](batch_view<int>) { commits.push_back(store.totals().commits); };
+  const auto w = workflow<"w">(batch<"first">(note, {.max_items = 1}), batch<"second">(note, {.max_items = 1}));
+  CHECK(pawl::test::run_over(store, log, w, numbers(1), 1).done == 1);
+  CHECK(commits == std::vector<std::uint64_t>{1, 2});
 }
 
 TEST_CASE("where nothing is recorded batches are the same") {
