@@ -16,6 +16,7 @@ erased_step put_together(const step_draft& draft, const void* self, const link& 
   step.result = link.result == nullptr ? nullptr : &link.result();
   step.self = self;
   step.call = link.call;
+  step.call_batch = link.call_batch;
   step.consumes = link.consumes;
   for (const std::uint16_t number : link.reads)
     if (number != no_value) step.reads.push_back(number);

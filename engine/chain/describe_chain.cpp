@@ -29,6 +29,7 @@ description::step step_in_words(const erased_step& step) {
   if (step.timeout_s > 0) said.timeout_s = step.timeout_s;
   if (step.concurrency != 0) said.concurrency = step.concurrency;
   if (step.rate.calls != 0) said.rate_limit = {step.rate.calls, step.rate.per_s};
+  if (step.kind == step_kind::batch) said.batches = {step.batch.max_items, step.batch.max_delay_s};
   for (const retry_rule& rule : step.retry_on) said.retries.push_back(retry_in_words(rule.exception, rule.policy));
   if (step.retry) said.retries.push_back(retry_in_words({}, *step.retry));
   for (const skip_rule& rule : step.skip_on) said.skips.push_back({std::string(rule.exception), rule.limit});

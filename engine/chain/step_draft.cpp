@@ -109,4 +109,15 @@ void step_draft::loop(const loop_options& options) {
   step_.loop = policy;
 }
 
+void step_draft::batch(const batch_options& options) {
+  constexpr std::uint32_t items_at_most = 1u << 20;
+  constexpr double delay_at_most_s = 366.0 * 24 * 3600;
+  const double delay_s = options.max_delay.count();
+  if (options.max_items == 0) refuse(step_, "batch: max_items is 0, so the step would never be called; at least 1");
+  if (options.max_items > items_at_most) refuse(step_, "batch: max_items is above 1,048,576");
+  if (!is_delay(delay_s) || delay_s > delay_at_most_s)
+    refuse(step_, "batch: max_delay must be a finite time, not negative, a year at most");
+  step_.batch = {options.max_items, delay_s};
+}
+
 }  // namespace pawl::detail

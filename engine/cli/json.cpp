@@ -3,6 +3,8 @@
 #include "cli/text.hpp"
 #include "schema/json_text.hpp"
 
+#include <pawl/describe.hpp>
+
 #include <fmt/format.h>
 
 #include <limits>

@@ -8,6 +8,7 @@
 #include "cli/text.hpp"
 #include "tell/units.hpp"
 
+#include <pawl/describe.hpp>
 #include <pawl/error.hpp>
 
 #include <CLI/CLI.hpp>

@@ -76,7 +76,8 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return false;
   const std::size_t own_before = own.size();
-  const bool parks = run_.gates[0] || run_.rates[0] || run_.chain->steps[0].kind == step_kind::transactional;
+  const bool parks = run_.gates[0] || run_.rates[0] || run_.batches[0] ||
+                     run_.chain->steps[0].kind == step_kind::transactional;
   found so_far{into, own_before + (parks ? 0 : most), own};
   // A caller that has work already gets as many as it asks for; another one also some for those who have none.
   const std::size_t tries_at_most = own_before != 0 ? most : group_size;

@@ -53,6 +53,8 @@ public:
   [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
   // May the caller expect admit() to pull something, as things stand?
   [[nodiscard]] bool has_room() const noexcept;
+  // Items in flight. Up to date where nobody admits or retires.
+  [[nodiscard]] std::size_t in_use() const noexcept { return in_use_.load(std::memory_order_acquire); }
   // The source said that there is no more. False after a stop that came before.
   [[nodiscard]] bool exhausted() const noexcept { return exhausted_.load(std::memory_order_acquire); }
 

@@ -139,6 +139,15 @@ void worker::call_function(const detail::erased_step& step, detail::call_frame& 
         break;
     }
     result.reason = std::move(frame.reason);
+  } catch (...) {
+    note_thrown(result);
+  }
+}
+
+// The catch ladder. Called where an exception is being handled.
+void worker::note_thrown(call_result& result) {
+  try {
+    throw;
   } catch (const skip_item& skipped) {
     result.end = call_end::skipped;
     result.reason = skipped.what();

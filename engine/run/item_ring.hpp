@@ -27,6 +27,8 @@ public:
   void push(std::span<active_item* const> items) noexcept {
     for (active_item* item : items) places_[pushed_++ & mask_] = item;
   }
+  // The oldest, which stays. Precondition: not empty.
+  [[nodiscard]] active_item* front() const noexcept { return places_[popped_ & mask_]; }
   // The oldest; null where there is none.
   [[nodiscard]] active_item* pop() noexcept { return empty() ? nullptr : places_[popped_++ & mask_]; }
   // Moves the oldest, `most` of them, to the end of `into`.

@@ -44,6 +44,11 @@ bool rate_gate::enter(active_item* item, std::uint64_t now_ns, item_group& into)
   return begins;
 }
 
+std::size_t rate_gate::waiting() {
+  const std::scoped_lock lock(mutex_);
+  return parked_.size();
+}
+
 void rate_gate::drain(item_group& into) {
   const std::scoped_lock lock(mutex_);
   parked_.pop(parked_.size(), into);

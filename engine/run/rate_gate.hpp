@@ -31,6 +31,8 @@ public:
   // True: the item's call begins now. False: it waits, and is not to be touched any more. Either way items are added to
   // `into`, perhaps this one among them: they are to go to the timers, with the due_ns that they have got.
   [[nodiscard]] bool enter(active_item* item, std::uint64_t now_ns, item_group& into);
+  // How many are parked, those that are let out aside.
+  [[nodiscard]] std::size_t waiting();
   // All that are parked go to the end of `into`: the run is stopping.
   void drain(item_group& into);
 

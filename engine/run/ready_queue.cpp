@@ -33,20 +33,43 @@ void ready_queue::take(std::size_t most, item_group& into) {
   wake_for(acknowledged_.size() + fresh_.size(), true);
 }
 
-void ready_queue::wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch) {
+bool ready_queue::wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch, std::size_t all) {
   std::unique_lock lock(mutex_);
   ++idle_;
+  bool alone = false;
   while (wakes_.load(std::memory_order_relaxed) == epoch && !broken() && !take_now(most, into)) {
-    if (backing_off_.empty()) {
+    if ((alone = idle_ == all)) break;
+    const std::uint64_t due = next_due_ns();
+    if (due == never) {
       changed_.wait(lock);
     } else {
       const std::uint64_t now = clock_.now_ns();
-      const std::uint64_t due = backing_off_.front()->due_ns;
+      if (look_at_ns_ <= now) {
+        look_at_ns_ = never;
+        break;
+      }
       if (due > now) changed_.wait_for(lock, std::chrono::nanoseconds(std::min<std::uint64_t>(due - now, 1'000'000'000)));
     }
   }
   --idle_;
-  if (idle_ != 0 && !backing_off_.empty()) changed_.notify_one();  // somebody must keep the time
+  if (idle_ != 0 && next_due_ns() != never) changed_.notify_one();  // somebody must keep the time
+  return alone;
+}
+
+std::uint64_t ready_queue::next_due_ns() const noexcept {
+  return backing_off_.empty() ? look_at_ns_ : std::min(look_at_ns_, backing_off_.front()->due_ns);
+}
+
+void ready_queue::look_at(std::uint64_t due_ns) {
+  const std::scoped_lock lock(mutex_);
+  if (due_ns >= look_at_ns_) return;
+  look_at_ns_ = due_ns;
+  wake_for(1, false);
+}
+
+ready_queue::timers ready_queue::backing_off() {
+  const std::scoped_lock lock(mutex_);
+  return {backing_off_.size(), backing_off_.empty() ? never : backing_off_.front()->due_ns};
 }
 
 void ready_queue::push_fresh(std::span<active_item* const> items) {

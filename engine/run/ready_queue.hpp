@@ -17,11 +17,14 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <span>
 #include <vector>
 
 namespace pawl::core {
+
+inline constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();  // a time
 
 class ready_queue final : public acknowledgement_sink {
 public:
@@ -32,8 +35,12 @@ public:
   void set_pace(std::size_t items) noexcept;
   // Adds at most `most` items to `into`; returns at once.
   void take(std::size_t most, item_group& into);
-  // The same, but waits until there is an item or somebody called wake_all() since `epoch` was read.
-  void wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch);
+  // The same, but waits until there is an item, somebody called wake_all() since `epoch` was read, or it is time to look
+  // (look_at). With `all` workers in all it does not wait where all others do: returns true at once, having taken
+  // nothing.
+  bool wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch, std::size_t all = 0);
+  // One of those who wait is to return then, and to look at whatever it is that is due. Once, and the earliest counts.
+  void look_at(std::uint64_t due_ns);
   // Read it *before* looking at whatever wake_all() announces.
   [[nodiscard]] std::uint64_t epoch() const noexcept { return wakes_.load(std::memory_order_acquire); }
   // Newly admitted items, or items that got their place at a limited step.
@@ -45,6 +52,12 @@ public:
   // Everybody who waits looks again.
   void wake_all() noexcept;
 
+  // Items that wait for their time, and when the first of them is due (never: there is none).
+  struct timers {
+    std::size_t count = 0;
+    std::uint64_t first_due_ns = never;
+  };
+  [[nodiscard]] timers backing_off();
   // How many wait right now, or were woken and have not looked yet.
   [[nodiscard]] std::size_t idle() const noexcept { return idle_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool broken() const noexcept { return broken_.load(std::memory_order_acquire); }
@@ -57,6 +70,7 @@ private:
   struct later {
     bool operator()(const active_item* a, const active_item* b) const noexcept { return a->due_ns > b->due_ns; }
   };
+  [[nodiscard]] std::uint64_t next_due_ns() const noexcept;
   bool take_now(std::size_t most, item_group& into);
   void wake_for(std::size_t items, bool by_worker) noexcept;
 
@@ -66,6 +80,7 @@ private:
   item_ring acknowledged_;
   item_ring fresh_;
   std::vector<active_item*> backing_off_;  // a heap, earliest first
+  std::uint64_t look_at_ns_ = never;
   std::atomic<std::size_t> idle_{0};       // changed under the lock
   std::atomic<std::uint64_t> wakes_{0};    // changed under the lock
   std::atomic<std::size_t> pace_{1};

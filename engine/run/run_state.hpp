@@ -4,6 +4,7 @@
 #pragma once
 
 #include "record/hash.hpp"
+#include "run/batch_gate.hpp"
 #include "run/checkpoint_log.hpp"
 #include "run/clock.hpp"
 #include "run/loop_totals.hpp"
@@ -82,7 +83,11 @@ public:
         started_us(clock_of_run.unix_us()) {
     for (std::size_t i = 0; i < chosen.workers; ++i) told.push_back(std::make_unique<std::atomic<double>>(-1.0));
     for (const detail::erased_step& step : chain->steps) {
-      gates.push_back(step.concurrency != 0 ? std::make_unique<step_gate>(step.concurrency, chosen.window_items)
+      const bool is_batch = step.kind == step_kind::batch;
+      batches.push_back(is_batch ? std::make_unique<batch_gate>(step.batch, step.concurrency, chosen.window_items)
+                                 : nullptr);
+      has_batches |= is_batch;
+      gates.push_back(step.concurrency != 0 && !is_batch ? std::make_unique<step_gate>(step.concurrency, chosen.window_items)
                                            : nullptr);
       rates.push_back(step.rate.calls != 0 ? std::make_unique<rate_gate>(step.rate, chosen.window_items) : nullptr);
       if (step.kind == step_kind::transactional && !transactions)
@@ -158,6 +163,8 @@ public:
   ready_queue ready;
   std::vector<std::unique_ptr<step_gate>> gates;  // by step; null where there is no limit
   std::vector<std::unique_ptr<rate_gate>> rates;  // the same
+  std::vector<std::unique_ptr<batch_gate>> batches;  // by step; null where it is none
+  bool has_batches = false;
   std::unique_ptr<transaction_queue> transactions;  // null where no step is transactional
   core::known_tables known_tables;                  // of whoever has the tables' turn
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule

@@ -1,12 +1,12 @@
 #include "run/verdict.hpp"
 
+#include <pawl/describe.hpp>
 #include <pawl/error.hpp>
 
 #include <algorithm>
 
 namespace pawl::core {
 namespace {
-
 
 // What makes one step another, or nothing.
 std::string what_differs(std::size_t number, const step_identity& stored, const step_identity& now) {

@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
 namespace pawl::core {
 namespace {
 
-constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t longest_sleep_ns = 100'000'000;  // so that a signal or a stop of the run is noticed soon
 
 }  // namespace

@@ -112,7 +112,8 @@ void worker::wait_for_work(std::size_t most, std::uint64_t epoch) {
     unasked_since_ns_ = 0;
     if (run_.log.commit_here(&run_.ready)) return;
   }
-  run_.ready.wait_and_take(most, taken_, epoch);
+  const bool alone = run_.ready.wait_and_take(most, taken_, epoch, run_.has_batches ? run_.settings.workers : 0);
+  if (alone && !call_incomplete_batch()) run_.ready.wait_and_take(most, taken_, epoch);
   sort_taken();
 }
 
@@ -123,6 +124,7 @@ void worker::run_group() {
     advance(*group_[i]);
   }
   group_.clear();
+  if (run_.has_batches) call_due_batches();
   tell_counts();
 }
 
@@ -158,6 +160,10 @@ void worker::advance(active_item& item) {
     const detail::erased_step& step = run_.chain->steps[number];
     if (step.kind == step_kind::transactional) {
       run_.transactions->push(&item, now_ns_);
+      return;
+    }
+    if (run_.batches[number]) {
+      run_.batches[number]->enter(&item, run_.time.now_ns());
       return;
     }
     if (!item.started) {
@@ -221,6 +227,8 @@ void worker::drain_gates() {
   for (const auto& rate : run_.rates)
     if (rate) rate->drain(ended_);
   if (run_.transactions) run_.transactions->drain(ended_);
+  for (const auto& batch : run_.batches)
+    if (batch) batch->drain(ended_);
 }
 
 checkpoint_header worker::header_for(active_item& item, checkpoint_kind kind, const call_result& result) const {

@@ -108,6 +108,7 @@ private:
   void finish_transaction(active_item& item);
   void call(active_item& item, const detail::erased_step& step, call_result& result);
   void call_function(const detail::erased_step& step, detail::call_frame& frame, call_result& result);
+  static void note_thrown(call_result& result);
   void note_call(const active_item& item, const call_result& result);
   void settle_failure(active_item& item, const detail::erased_step& step, call_result& result);
   void give_up(active_item& item);
@@ -115,6 +116,15 @@ private:
   void leave_gate(std::size_t step);
   [[nodiscard]] bool may_begin(active_item& item, std::size_t step);
   [[nodiscard]] bool skip_instead(const active_item& item, const detail::erased_step& step, const call_result& result);
+
+  // Of batches (run/batch_call.cpp).
+  struct batch_work;
+  void call_due_batches();
+  [[nodiscard]] bool call_incomplete_batch();
+  void call_batch(std::size_t step);
+  void call_entries(batch_work& work, std::size_t first, std::size_t count);
+  [[nodiscard]] bool call_batch_function(batch_work& work, std::size_t first, std::size_t count, call_result& result);
+  void settle_entry(batch_work& work, std::size_t entry, call_result& result);
 
   // Each records one thing; true where the item goes on at once, in this worker's hands.
   [[nodiscard]] bool record_completed(active_item& item, const detail::erased_step& step, call_result& result);
@@ -157,6 +167,8 @@ private:
   std::unique_ptr<lane> transaction_lane_;  // made by the first one
   std::vector<std::span<const std::byte>> transaction_groups_;
   acknowledged_items transaction_acknowledged_;
+  item_group batch_;    // of a batch_gate, to be called
+  item_group going_on_; // of a batch, to be driven further
   call_result result_;  // of the call under way; reused
   expected_time expected_;                // of the calls of all steps
   std::uint64_t now_ns_ = 0;              // when the last call or admission ended

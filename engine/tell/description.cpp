@@ -36,6 +36,9 @@ void add_options(std::string& text, const description::step& step) {
   if (step.rate_limit)
     line(fmt::format("rate limit: {} calls in any {}", grouped(step.rate_limit->calls),
                      duration_text(step.rate_limit->per_s)));
+  if (step.batches)
+    line(fmt::format("batch: {} items a call, or those that are there after {}", grouped(step.batches->max_items),
+                     duration_text(step.batches->max_delay_s)));
   for (const std::string& from : step.migrations) line("migrates: " + from);
   if (step.keep) line("keep: its result stays beside later ones");
   if (step.discard) line("discard: its result goes when the item is done");
@@ -69,10 +72,13 @@ std::string options_json(const description::step& step) {
   const std::string rate =
       step.rate_limit ? fmt::format(R"({{"calls":{},"per_s":{}}})", step.rate_limit->calls, step.rate_limit->per_s)
                       : "null";
+  const std::string batch = step.batches ? fmt::format(R"({{"max_items":{},"max_delay_s":{}}})",
+                                                       step.batches->max_items, step.batches->max_delay_s)
+                                         : "null";
   return fmt::format(
-      R"(,"idempotent":{},"discard":{},"timeout_s":{},"concurrency":{},"rate_limit":{},"retries":{},"skips":{},)"
-      R"("migrations":{})",
-      step.idempotent, step.discard, value_or_null(step.timeout_s), value_or_null(step.concurrency), rate,
+      R"(,"idempotent":{},"discard":{},"timeout_s":{},"concurrency":{},"rate_limit":{},"batches":{},"retries":{},)"
+      R"("skips":{},"migrations":{})",
+      step.idempotent, step.discard, value_or_null(step.timeout_s), value_or_null(step.concurrency), rate, batch,
       list_json(step.retries, rule_json), list_json(step.skips, skip_json), list_json(step.migrations, json_string));
 }
 

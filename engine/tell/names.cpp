@@ -47,6 +47,7 @@ std::string_view name_of(step_kind kind) noexcept {
     case step_kind::pure: return "pure";
     case step_kind::transactional: return "transactional";
     case step_kind::loop: return "loop";
+    case step_kind::batch: return "batch";
   }
   return "unknown";
 }

@@ -35,6 +35,11 @@ struct description {
     double per_s = 0;
   };
 
+  struct batch {
+    std::uint64_t max_items = 0;
+    double max_delay_s = 0;
+  };
+
   struct step {
     std::string name;
     step_kind kind = step_kind::effect;
@@ -50,6 +55,7 @@ struct description {
     std::optional<double> timeout_s;
     std::optional<std::uint32_t> concurrency;
     std::optional<rate> rate_limit;
+    std::optional<batch> batches;         ///< of a pawl::batch: how items are gathered
     std::vector<retry> retries;           ///< in the order in which they are tried
     std::vector<skip> skips;
     std::vector<std::string> migrations;  ///< the schemas of older results that are migrated
@@ -68,7 +74,7 @@ namespace detail {
 [[nodiscard]] description describe_chain(const chain& of);
 }  // namespace detail
 
-/// "step", "pure".
+/// "step", "pure", "batch".
 [[nodiscard]] std::string_view name_of(step_kind kind) noexcept;
 
 /// A line for each step, and one for each of its options.

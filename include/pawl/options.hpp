@@ -59,6 +59,12 @@ struct loop_options {
   std::uint64_t rounds_at_most = 0;
 };
 
+/// How items are gathered for one call of a pawl::batch step.
+struct batch_options {
+  std::uint32_t max_items = 1000;                      ///< entries of a call, at most; 1 to 1,048,576
+  seconds max_delay = std::chrono::milliseconds(10);  ///< how long an entry waits for others; not negative, a year at most
+};
+
 /// What a completed step survives once something was built on it. Either way nothing that is stored is corrupted.
 enum class durability : std::uint8_t {
   power,    ///< power loss: a `step` starts only when everything before it is on the disk

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pawl/amend.hpp>
+#include <pawl/batch.hpp>
 #include <pawl/codec.hpp>
 #include <pawl/context.hpp>
 #include <pawl/describe.hpp>

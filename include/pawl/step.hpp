@@ -86,7 +86,7 @@ public:
   static constexpr step_kind kind = Kind;
 
   explicit step_of(F what) : function_(std::move(what)), draft_(Name.view(), Kind) {}
-  /// For .migrate and pawl::loop.
+  /// For .migrate, pawl::loop and pawl::batch.
   step_of(F what, detail::step_draft draft) : function_(std::move(what)), draft_(std::move(draft)) {}
 
   /// Calls the function as it is, with whatever it takes: this is how a step is tested alone.
@@ -177,9 +177,10 @@ public:
   /// from the start of each run: two runs, or two programs, do not know of each other.
   ///
   /// Items that wait hold no thread, and nothing is recorded of their waiting; they keep their place in the window. A
-  /// time-out begins with the call. Not for pure steps.
+  /// time-out begins with the call. Not for pure steps and batches.
   [[nodiscard]] step_of rate_limit(const rate_options& options) && {
     if constexpr (Kind == step_kind::pure) (void)sizeof(detail::rate_limit_on_pure<this_step>);
+    if constexpr (Kind == step_kind::batch) (void)sizeof(detail::rate_limit_on_batch<this_step>);
     draft_.rate_limit(options);
     return std::move(*this);
   }

@@ -2,6 +2,7 @@
 
 // What must compile: every shape that the other files get wrong, done right. If this
 // fails, so may they, for a reason that is none of theirs.
+#include <pawl/batch.hpp>
 #include <pawl/loop.hpp>
 #include <pawl/source.hpp>
 
@@ -33,6 +34,12 @@ const auto modified = pawl::workflow<"modified">(pawl::step<"read">([](const url
 const auto looping = pawl::workflow<"looping", url>(
     pawl::loop<"go">([](url& u) { return u.seen ? pawl::round::done : pawl::round::again; }),
     pawl::loop<"generic">([](auto&, pawl::context&) { return pawl::round::done; }));
+const auto batched = pawl::workflow<"batched">(
+    pawl::batch<"read">([](pawl::batch_view<url> all) { return std::vector<page>(all.size()); }).concurrency(2),
+    pawl::batch<"judge">([](const pawl::batch_view<page>& all, pawl::context&) {
+      return std::vector<pawl::outcome<record>>(all.size(), record{});
+    }, {.max_items = 10}).retry({}),
+    pawl::batch<"write">([](pawl::batch_view<record, pawl::item<url>, pawl::from<"read", page>>) {}));
 const auto members = pawl::workflow<"members">(pawl::step<"parse">(&parser::parse, &shared));
 const auto moving = pawl::workflow<"moving">(pawl::step<"take">([](only_moves) {}));
 

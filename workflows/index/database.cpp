@@ -41,7 +41,7 @@ connection open_to_build(const std::string& path) {
   if (db.number("SELECT count(*) FROM sqlite_schema") != 0) refuse_foreign(db, path);
   // In WAL mode a commit is one sequential write, and readers go on beside it.
   db.run("PRAGMA journal_mode = WAL");
-  // FULL, because the engine records a write as done when put() returns, and does
+  // FULL, because the engine records writes as done when commit() returns, and does
   // not ask again. NORMAL would leave the commit in memory: after a power loss the
   // engine would say done where the index has nothing.
   db.run("PRAGMA synchronous = FULL");
@@ -123,7 +123,6 @@ std::vector<std::string> writer::forget_stale(const std::string& root, std::uint
 void writer::put(const index_tree::file& file, const index_text::document& document) {
   const std::string name = index_text::as_utf8(file.path);
   const std::string terms = terms_of(document);
-  transaction upsert(db_);
   std::int64_t id = 0;
   if (find_.begin().bytes(1, file.path).step()) {
     id = find_.number(0);
@@ -143,7 +142,6 @@ void writer::put(const index_tree::file& file, const index_text::document& docum
       .execute();
   put_page_.begin().bind(1, id).text(2, name).text(3, document.title).text(4, document.text).execute();
   find_.begin();  // an open cursor would keep the commit from being checkpointed
-  upsert.commit();
 }
 
 std::int64_t writer::free_id(std::string_view path) {

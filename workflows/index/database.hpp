@@ -47,8 +47,10 @@ public:
   // Gives the paths of those that are gone.
   std::vector<std::string> forget_stale(const std::string& root, std::uint64_t max_bytes);
 
-  // Puts a document in the place of the one with the same path, if there is one.
-  // On the disk when it returns. Doing it twice is doing it once.
+  // A transaction for any number of put(). On the disk when it has committed.
+  [[nodiscard]] index_sqlite::transaction begin() { return index_sqlite::transaction(db_); }
+  // Puts a document in the place of the one with the same path, if there is one,
+  // inside a transaction. Doing it twice is doing it once.
   void put(const index_tree::file& file, const index_text::document& document);
 
 private:

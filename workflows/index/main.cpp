@@ -54,7 +54,13 @@ auto index_of(writer& into, std::uint64_t max_bytes) {
 
              pawl::pure<"transform">([](const std::string& bytes) { return index_text::understand(bytes); }),
 
-             pawl::step<"write">([&into](const document& what, pawl::item<file> from) { into.put(*from, what); })
+             pawl::batch<"write">(
+                 [&into](pawl::batch_view<document, pawl::item<file>> documents) {
+                   auto transaction = into.begin();  // undone where a document cannot be put
+                   for (const auto& one : documents) into.put(one.get<pawl::item<file>>(), one.value);
+                   transaction.commit();
+                 },
+                 {.max_items = 500, .max_delay = 50ms})
                  .concurrency(pawl::serial)  // SQLite has one writer
                  .retry({.attempts = 3, .first_delay = 200ms}))
       .key(&file::path);

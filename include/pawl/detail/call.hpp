@@ -59,6 +59,16 @@ struct value_returned<outcome<T>> {
   using type = T;
 };
 
+/// What an outcome says goes into the frame.
+template <class T>
+outcome_kind take_outcome(call_frame& frame, outcome<T>& said) {
+  if (!said.has_value())
+    frame.reason = said.reason();
+  else if constexpr (!std::is_void_v<T>)
+    ::new (frame.out) T(std::move(said.value()));
+  return said.kind();
+}
+
 /// Calls F with the arguments that `Argument...` take out of the frame.
 template <class F, class R, class... Argument>
 outcome_kind call(const void* self, call_frame& frame) {
@@ -68,12 +78,7 @@ outcome_kind call(const void* self, call_frame& frame) {
     return outcome_kind::value;
   } else if constexpr (is_outcome<R>) {
     R said = function(Argument::get(frame)...);
-    using value = typename R::value_type;
-    if (!said.has_value())
-      frame.reason = said.reason();
-    else if constexpr (!std::is_void_v<value>)
-      ::new (frame.out) value(std::move(said.value()));
-    return said.kind();
+    return take_outcome(frame, said);
   } else {
     ::new (frame.out) std::remove_cv_t<R>(function(Argument::get(frame)...));
     return outcome_kind::value;

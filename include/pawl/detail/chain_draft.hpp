@@ -16,6 +16,7 @@ class step_draft;
 struct link {
   const value_type& (*result)() = nullptr;  ///< null: void
   outcome_kind (*call)(const void* self, call_frame& frame) = nullptr;
+  std::size_t (*call_batch)(const void* self, batch_call& call) = nullptr;  ///< of a batch step, in place of `call`
   bool consumes = false;
   std::span<const std::uint16_t> reads;  ///< static; no_value where a parameter reads nothing further
 };

@@ -235,6 +235,13 @@ struct slots : slot<I, Steps>... {};
     if constexpr (further) made.reads = numbers_read_by<P...>;
     return made;
   }
+  template <class F, class... P>
+  static consteval link link_as_batch(types<P...>) {
+    link made;
+    made.call_batch = &F::call;
+    if constexpr (((number_read_by<P>() != no_value) || ...)) made.reads = numbers_read_by<P...>;
+    return made;
+  }
   template <class F, class R, class... Argument>
   static consteval link link_as_tried(types<Argument...>) {
     link made;
@@ -249,7 +256,9 @@ struct slots : slot<I, Steps>... {};
     using facts = typename arrival<Place>::facts;
     using value = typename arrival<Place>::value_after;
     link made;
-    if constexpr (signature_of<function>::exists) {
+    if constexpr (step_at<Place>::kind == step_kind::batch) {
+      made = link_as_batch<function>(typename facts::parameters{});
+    } else if constexpr (signature_of<function>::exists) {
       made = link_by_signature<Place, function, typename facts::result>(typename facts::parameters{});
     } else {
       made = link_as_tried<function, typename facts::result>(typename facts::arguments{});

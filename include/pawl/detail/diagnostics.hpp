@@ -237,6 +237,30 @@ struct rate_limit_on_pure {
                 "pawl: .rate_limit() protects what a step touches outside, and a pure step touches nothing; make it a "
                 "pawl::step, or drop it (.concurrency(n) limits calls at the same time)");
 };
+template <class Step>
+struct rate_limit_on_batch {
+  static_assert(holds_for<Step>,
+                "pawl: .rate_limit() counts the calls of single items, and a batch is called for many; drop it "
+                "(.concurrency(n) limits calls at the same time)");
+};
+template <class Step, class Function>
+struct batch_takes_no_view {
+  static_assert(holds_for<Step, Function>,
+                "pawl: the function of a batch takes pawl::batch_view<T> of what arrives, and pawl::context& beside it "
+                "if it wants; its parameters must tell T, so it is not generic");
+};
+template <class Step, class View>
+struct batch_of_views {
+  static_assert(holds_for<Step, View>,
+                "pawl: the entries of a batch are the values that arrive, not views of them; write "
+                "pawl::batch_view<std::string>, pawl::batch_view<std::vector<T>>");
+};
+template <class Step, class Result>
+struct batch_returns_no_results {
+  static_assert(holds_for<Step, Result>,
+                "pawl: the function of a batch returns nothing, or a std::vector with one result or pawl::outcome for "
+                "each entry");
+};
 template <class Step, class Function>
 struct migration_tells_no_type {
   static_assert(holds_for<Step, Function>,

@@ -34,8 +34,9 @@ enum class step_kind : std::uint8_t {
   pure = 1,    ///< `pure`: touches nothing outside; never waits
   transactional = 2,  ///< `transactional`: its writes to tables and its checkpoint are one transaction
   loop = 3,    ///< `loop`: an effect in rounds, with checkpoints of its own between them
+  batch = 4,   ///< `batch`: an effect, called once for many items
 };
-/// As in the API: "step", "pure", "transactional", "loop".
+/// As in the API: "step", "pure", "transactional", "loop", "batch".
 [[nodiscard]] std::string_view name_of(step_kind kind) noexcept;
 }  // namespace pawl
 
@@ -69,6 +70,16 @@ struct call_frame {
   transaction* tx = nullptr;  ///< for a transactional step; else null
 };
 
+/// One call of a batch step, for many items. Nothing is consumed.
+struct batch_call {
+  call_frame* const* frames;   ///< by entry
+  outcome_kind* kinds;         ///< by entry; `value` unless the function says otherwise
+  std::size_t size;            ///< entries
+  const std::uint16_t* reads;  ///< erased_step::reads
+  context& ctx;                ///< of the call; each frame has that of its entry
+  std::size_t filled = 0;      ///< so many entries, the first ones, have got their outcome
+};
+
 /// A retry policy. Seconds as double; jitter as a share of the delay (0.2: +-20 %).
 struct retry_policy {
   std::uint32_t attempts = 1;  ///< calls in all, the first included
@@ -95,6 +106,12 @@ struct skip_rule {
 struct rate_rule {
   std::uint64_t calls = 0;
   double per_s = 0;
+};
+
+/// How items are gathered for a batch step. max_items 0: it is none.
+struct batch_rule {
+  std::uint32_t max_items = 0;
+  double max_delay_s = 0;
 };
 
 /// Makes a step's result of what an older version of the step returned.
@@ -135,6 +152,9 @@ struct erased_step {
   /// Calls the function. On outcome_kind::value the result stands constructed in frame.out
   /// (nothing, for a void step). May throw whatever the function throws.
   outcome_kind (*call)(const void* self, call_frame& frame) = nullptr;
+  /// Of a batch step, in place of `call`: the same for all entries. Returns for how many entries the function gave
+  /// results; where that is not batch_call::size, none of them was looked at.
+  std::size_t (*call_batch)(const void* self, batch_call& call) = nullptr;
   bool consumes = false;                ///< takes In or In&&: frame.in may be moved from
   std::vector<std::uint16_t> reads;     ///< further values that it reads (item<T>: 0, from<"x">: index of x + 1)
 
@@ -147,6 +167,7 @@ struct erased_step {
   std::uint32_t concurrency = 0;        ///< calls at the same time; 0: no limit
   rate_rule rate;                       ///< of an effect only: an item waits for its checkpoint before those anyway
   bool at_most_once = false;            ///< of an effect: its start is recorded before it is called
+  batch_rule batch;                     ///< of a batch step
   bool idempotent = false;              ///< the user declares that a repeated effect does no harm; for people
   std::vector<migration> migrations;    ///< by distinct schemas, none of them the result's own
   std::optional<loop_policy> loop;      ///< of a loop

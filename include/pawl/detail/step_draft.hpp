@@ -25,6 +25,7 @@ public:
   void concurrency(std::int64_t limit);
   void rate_limit(const rate_options& options);
   void at_most_once();
+  void batch(const batch_options& options);
   void idempotent() { step_.idempotent = true; }
   void migrate(migration from_older) { step_.migrations.push_back(std::move(from_older)); }
   void loop(const loop_options& options);
