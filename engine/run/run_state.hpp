@@ -78,7 +78,7 @@ public:
       gates.push_back(step.concurrency != 0 ? std::make_unique<step_gate>(step.concurrency, chosen.window_items)
                                            : nullptr);
       if (step.kind == step_kind::transactional && !transactions)
-        transactions = std::make_unique<transaction_queue>(chosen.window_items);
+        transactions = std::make_unique<transaction_queue>(chosen.window_items, chosen.workers);
       skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
     }
   }
