@@ -91,7 +91,7 @@ public:
                                            : nullptr);
       rates.push_back(step.rate.calls != 0 ? std::make_unique<rate_gate>(step.rate, chosen.window_items) : nullptr);
       if (step.kind == step_kind::transactional && !transactions)
-        transactions = std::make_unique<transaction_queue>(chosen.window_items);
+        transactions = std::make_unique<transaction_queue>(chosen.window_items, chosen.workers);
       loops.push_back(step.loop ? std::make_unique<loop_totals>() : nullptr);
       skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
     }

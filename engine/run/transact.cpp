@@ -39,6 +39,14 @@ bool worker::run_transactions() {
   return true;
 }
 
+// There is nothing else to do. As long as records of this worker's are under way, their items come soon, and a larger
+// group costs no more than a small one: whoever takes them up looks again.
+bool worker::run_transactions_when_idle() {
+  if (!run_.transactions) return false;
+  if (lane_.pending() != 0 && !run_.transactions->is_due(run_.time.now_ns())) return false;
+  return run_transactions();
+}
+
 // Calls the items of transaction_ and commits; returns how many were called. What throws concerns the run. Items that it
 // has handed on are null.
 std::size_t worker::run_transaction() {

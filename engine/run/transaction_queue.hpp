@@ -19,10 +19,10 @@ namespace pawl::core {
 
 class transaction_queue {
 public:
-  // `window`: how many items there are at most. A group takes at most half of them, so that others can be got ready
-  // beside it.
-  explicit transaction_queue(std::size_t window)
-      : group_max_(std::clamp<std::size_t>(window / 2, 1, group_at_most)), waiting_(window) {}
+  // `window`: how many items there are at most. Where there are other workers a group takes at most half of them, so
+  // that the others can get the next one ready beside it.
+  transaction_queue(std::size_t window, std::size_t workers)
+      : group_max_(std::clamp<std::size_t>(workers > 1 ? window / 2 : window, 1, group_at_most)), waiting_(window) {}
 
   void push(active_item* item, std::uint64_t now_ns) {
     const std::scoped_lock lock(mutex_);

@@ -47,7 +47,7 @@ void worker::work() {
     take_ready(most);
     if (!ended_.empty()) retire_ended();
     const bool pulled = group_.size() * 4 <= most * 3 && admit(most - group_.size());
-    if (group_.empty() && !pulled && !run_transactions()) wait_for_work(most, epoch);
+    if (group_.empty() && !pulled && !run_transactions_when_idle()) wait_for_work(most, epoch);
     run_group();
     if (run_.transactions && run_.transactions->is_due(now_ns_)) run_transactions();
   }

@@ -103,6 +103,7 @@ private:
   void advance(active_item& item);
   // run/transact.cpp
   bool run_transactions();
+  bool run_transactions_when_idle();
   [[nodiscard]] std::size_t run_transaction();
   [[nodiscard]] bool call_in_transaction(active_item& item, open_transaction& tables);
   void finish_transaction(active_item& item);

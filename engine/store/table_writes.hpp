@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pawl::core {
@@ -74,7 +75,7 @@ private:
     auto at = changes_.lower_bound(key);
     const bool existed = at != changes_.end() && at->first == key;
     if (!existed) at = changes_.emplace_hint(at, key, change{});
-    before_.push_back({at, at->second, existed});
+    before_.push_back({at, std::move(at->second), existed});  // it is about to be written over
     return at->second;
   }
 
