@@ -107,7 +107,7 @@ void worker::call_batch(std::size_t step) {
   ask_for_commit();
   {
     batch_work work{run_.chain->steps[step], {}, {}, std::vector<outcome_kind>(batch_.size())};
-    for (active_item* item : batch_) work.entries.emplace_back(run_, *item, work.step, run_token_, told_);
+    for (active_item* item : batch_) work.entries.emplace_back(run_, *item, work.step, run_token_, told_, loops_);
     for (entry& one : work.entries) work.frames.push_back(&one.frame);
     batch_.clear();
     call_entries(work, 0, work.entries.size());
