@@ -33,7 +33,8 @@ void count(plan& into, verdict_kind kind) {
     case verdict_kind::go_on: ++into.go_on; break;
     case verdict_kind::redo_pure: ++into.redo_pure; break;
     case verdict_kind::redo_effects: ++into.redo_effects; break;
-    case verdict_kind::held: ++into.held; break;
+    case verdict_kind::held:
+    case verdict_kind::in_doubt: ++into.held; break;
     case verdict_kind::stay: ++into.stay; break;
   }
 }
@@ -63,7 +64,7 @@ plan make_plan(backend& store, const detail::chain& chain, const run_options& op
     count(made, said.kind);
     recorded.insert(item.revision);
     if (said.kind == verdict_kind::redo_pure || said.kind == verdict_kind::redo_effects) ++again[said.step];
-    if (said.kind == verdict_kind::held && made.first_held.size() < held_kept)
+    if (!said.reason.empty() && made.first_held.size() < held_kept)
       made.first_held.push_back({printable_key(item.key),
                                  item.reached < chain.steps.size() ? chain.steps[item.reached].name : std::string{},
                                  said.reason});

@@ -160,8 +160,11 @@ TEST_CASE("whoever reopens the item has it called again") {
                                ++calls;
                                return letter;
                              }).at_most_once());
+  const auto planned = engine.plan(mail);
   const auto first = engine.run(mail, numbers());
   REQUIRE(first.failed > 0);
+  CHECK(planned.held == first.failed);
+  CHECK_THAT(planned.first_held.at(0).reason, Contains("outcome unknown"));
   const int before = calls;
   const auto opened = engine.retry("letters", {.sticky = true});
   CHECK(opened.changed == first.failed);

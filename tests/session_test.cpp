@@ -1,5 +1,6 @@
 // A run over a backend in memory, whose commits can be watched, held up and broken.
 #include "support/catch.hpp"
+#include "support/child_process.hpp"
 #include "support/memory_backend.hpp"
 #include "support/run_over.hpp"
 
@@ -8,7 +9,10 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <random>
 #include <set>
+#include <stop_token>
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -199,6 +203,37 @@ TEST_CASE("a long result that stays is stored beside its record at once, one tha
   beside.clear();
   CHECK(run_over(store, log, workflow<"short">(step<"a">(make)), {900}, 1).done == 1);
   CHECK(beside == std::map<std::pair<workflow_id, int>, bool>{{{3, 0}, false}});
+}
+
+TEST_CASE("a stop ends the run also where it comes while nothing is in flight") {
+  // A window of one: behind each item nothing is in flight for a moment. A run that hangs ends by the alarm.
+  pawl::test::child_process child([](int) {
+    ::alarm(60);
+    std::mt19937_64 random(1);
+    for (int round = 0; round < 400; ++round) {
+      memory_backend store;
+      checkpoint_log log(store);
+      std::stop_source stop;
+      std::atomic<bool> began{false};
+      const auto w = workflow<"w">(step<"s">([&](int n) {
+        began = true;
+        return n;
+      }));
+      const auto pause = std::chrono::microseconds(random() % 300);
+      std::thread stopper([&] {
+        while (!began) std::this_thread::yield();
+        const auto until = std::chrono::steady_clock::now() + pause;
+        while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+        stop.request_stop();
+      });
+      int next = 0;
+      test::run_source_over(store, log, w, pawl::generate([&]() -> std::optional<int> { return next++; }),
+                            {.window = 1, .stop = stop.get_token()});
+      stopper.join();
+    }
+    return 0;
+  });
+  CHECK(child.wait() == 0);
 }
 
 TEST_CASE("a lane that is full of unacknowledged bytes makes pure steps wait too") {

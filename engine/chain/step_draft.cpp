@@ -86,6 +86,9 @@ void step_draft::rate_limit(const rate_options& options) {
   constexpr std::uint32_t calls_at_most = 1u << 20;
   constexpr double per_at_most_s = 366.0 * 24 * 3600;
   const double per_s = options.per.count();
+  if (step_.kind == step_kind::transactional)
+    refuse(step_, "rate_limit: a transactional step touches nothing outside that could be protected, and is called for "
+                  "thousands of items in one transaction; drop it");
   if (options.calls == 0) refuse(step_, "rate_limit: calls is 0, so the step would never be called; at least 1");
   if (options.calls > calls_at_most)
     refuse(step_, "rate_limit: calls is above 1,048,576; say the same rate with a shorter `per`");

@@ -253,6 +253,11 @@ bool admission::may_be_unseen(const active_item& item) {
 
 // Finds out what is stored of an item, and what is to be done with it.
 void admission::settle(active_item* item, found& so_far) {
+  const std::uint64_t items_before = new_items_;
+  const auto leave_out_counted = [&](std::string_view reason) {
+    new_items_ = items_before + 1;  // whether or not it came so far: each state is counted for an item
+    leave_out(item, reason);
+  };
   try {
     if (unfinished_ != nullptr) {
       take_up(item, so_far);
@@ -273,7 +278,7 @@ void admission::settle(active_item* item, found& so_far) {
   } catch (const error& failure) {
     const errc code = failure.code();
     if (code == errc::damaged || code == errc::schema_mismatch || code == errc::codec_failed || code == errc::too_large) {
-      leave_out(item, failure.what());
+      leave_out_counted(failure.what());
     } else {
       run_.fail(std::current_exception());
       drop(item);
@@ -282,9 +287,9 @@ void admission::settle(active_item* item, found& so_far) {
     run_.fail(std::current_exception());
     drop(item);
   } catch (const std::exception& failure) {
-    leave_out(item, failure.what());
+    leave_out_counted(failure.what());
   } catch (...) {
-    leave_out(item, "its codec threw something that is not a std::exception");
+    leave_out_counted("its codec threw something that is not a std::exception");
   }
 }
 
@@ -434,11 +439,6 @@ void admission::take_up(active_item* item, found& so_far) {
       reset_to(*item, stored, 0, so_far.into);
     return;
   }
-  if (stored.started) {
-    ++so_far.waiting;
-    fail_unknown(*item, stored, so_far.into);
-    return;
-  }
   // `ignore`: the recorded input, where there is one, and not the one at hand.
   if (has_input && run_.settings.options.on_changed_input == on_changed_input::ignore && stored.input.present)
     destroy_value(run_.layout, *item, 0);
@@ -460,6 +460,11 @@ void admission::take_up(active_item* item, found& so_far) {
       run_.note_held(item->key, item->step, said.reason);
       end_failed(*item, so_far.into, stored.revision, said.reason);
       return;
+    case verdict_kind::in_doubt:
+      ++so_far.waiting;
+      run_.note_end(item_state::failed, item->key, item->step, said.reason);
+      end_failed(*item, so_far.into, stored.revision, said.reason, checkpoint_flag::sticky);
+      return;
     case verdict_kind::redo_pure:
     case verdict_kind::redo_effects:
       reset_to(*item, stored, said.step, so_far.into);
@@ -480,18 +485,6 @@ void admission::fail_changed_input(active_item& item, const stored_item& stored,
       "its input differs from the one recorded; run_options::on_changed_input says fail";
   run_.note_end(item_state::failed, item.key, item.step, reason);
   end_failed(item, into, stored.revision, reason);
-}
-
-// Its step was to be called at most once, and the process ended before it had returned, or before that was recorded.
-void admission::fail_unknown(active_item& item, const stored_item& stored, lane& into) {
-  const chain_revision& recorded = run_.verdicts.revision(stored.revision);
-  const std::string name = stored.reached < recorded.steps.size() ? recorded.steps[stored.reached].name : "?";
-  const std::string reason =
-      "outcome unknown: step '" + name +
-      "' is called at most once, and the process ended between its start and the record of its end; find out whether it "
-      "took effect, then retry the item, which calls it again, or skip it";
-  run_.note_end(item_state::failed, item.key, item.step, reason);
-  end_failed(item, into, stored.revision, reason, checkpoint_flag::sticky);
 }
 
 void admission::count_resumed(std::uint16_t step) {

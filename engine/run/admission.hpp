@@ -81,7 +81,6 @@ private:
   [[nodiscard]] bool admit_new(active_item& item, lane& into, bool wait);
   void fail_new(active_item& item, lane& into, checkpoint_header header, std::string_view reason);
   void end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason, std::uint8_t flags = 0);
-  void fail_unknown(active_item& item, const stored_item& stored, lane& into);
   void take_up(active_item* item, found& so_far);
   void carry_on(active_item* item, const stored_item& stored, std::uint16_t step, found& so_far);
   void reset_to(active_item& item, const stored_item& stored, std::uint16_t step, lane& into);

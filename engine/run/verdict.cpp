@@ -61,6 +61,7 @@ std::string_view name_of(verdict_kind kind) noexcept {
     case verdict_kind::redo_pure: return "redo_pure";
     case verdict_kind::redo_effects: return "redo_effects";
     case verdict_kind::held: return "held";
+    case verdict_kind::in_doubt: return "in_doubt";
     case verdict_kind::stay: return "stay";
   }
   return "unknown";
@@ -188,6 +189,13 @@ verdict verdict_maker::decide(const stored_item& item, bool input_at_hand) const
   said.changed_chain = change.same_steps < item.reached || (ended && !change.identical);
   if (certainly_stays(item) || (ended && change.identical) || nothing_left) {
     said.kind = verdict_kind::stay;
+    return said;
+  }
+  if (item.started) {
+    said.kind = verdict_kind::in_doubt;
+    said.reason = "outcome unknown: step '" + (item.reached < stored.steps.size() ? stored.steps[item.reached].name : "") +
+                  "' is called at most once, and the process ended between its start and the record of its end; find out "
+                  "whether it took effect, then retry the item, which calls it again, or skip it";
     return said;
   }
 

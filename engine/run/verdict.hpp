@@ -22,16 +22,16 @@ enum class verdict_kind : std::uint8_t {
   redo_pure,    // the chain changed: some pure steps are done again, no effect is
   redo_effects, // the chain changed and the options say rerun: recorded effects are repeated
   held,         // the chain changed and going on would repeat effects: the item stops with the reason
+  in_doubt,     // a step that is called at most once was started, and no end of it is recorded: it fails for good
   stay,         // ended, and nothing asks to do it again
 };
-inline constexpr std::size_t verdict_kinds = 6;
 [[nodiscard]] std::string_view name_of(verdict_kind kind) noexcept;
 
 struct verdict {
   verdict_kind kind = verdict_kind::start;
-  std::uint16_t step = 0;     // where it goes on; not for held and stay
+  std::uint16_t step = 0;     // where it goes on; not for held, in_doubt and stay
   bool changed_chain = false; // the recorded chain differs from today's in a step that it had completed, or it ended there
-  std::string reason;         // of held: a sentence
+  std::string reason;         // of held and in_doubt: a sentence
 };
 
 // What differs between the chain under which items were recorded and today's.

@@ -104,7 +104,11 @@ bool worker::admit(std::size_t most) {
 // Nothing is ready and nothing was admitted. The last worker awake commits what is recorded right here. One that leaves
 // others at work asks the committer: until he comes they may be through, and it becomes one commit instead of two.
 void worker::wait_for_work(std::size_t most, std::uint64_t epoch) {
-  if (run_.stopping()) drain_gates();
+  if (run_.stopping()) {
+    drain_gates();
+    // With nothing in flight nobody else would notice that this is the end of the run.
+    if (ended_.empty()) static_cast<void>(admission_.retire(ended_, true));
+  }
   if (!ended_.empty()) return;
   if (run_.ready.idle() + 1 < run_.settings.workers) {
     ask_for_commit();

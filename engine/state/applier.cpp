@@ -108,7 +108,9 @@ applier::task applier::next_task() {
     const journal::need needs = from_.needs();
     if (needs.segment) return task::prepare;
     const lsn recorded = from_.recorded();
-    const bool idle = std::exchange(seen_, recorded) == recorded;
+    const auto now = std::chrono::steady_clock::now();
+    if (std::exchange(seen_, recorded) != recorded) seen_since_ = now;
+    const bool idle = now - seen_since_ >= options_.idle;
     const bool behind = recorded != applied();
     if (transaction_ != nullptr && !transaction_->committed) return task::fold;
     if (wanted_ > applied() || needs.room || (behind && idle)) return task::fold;
@@ -119,7 +121,7 @@ applier::task applier::next_task() {
 
 void applier::sleep(std::unique_lock<std::mutex>& lock, lsn seen) {
   if (seen != applied()) {
-    changed_.wait_for(lock, options_.idle);
+    changed_.wait_until(lock, seen_since_ + options_.idle);
     return;
   }
   asleep_.store(true, std::memory_order_relaxed);

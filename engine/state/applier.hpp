@@ -92,7 +92,8 @@ private:
   std::array<log_batch, 2> batches_;  // in turn: items of one may be held back while the other is folded
   std::size_t batch_turn_ = 0;
   lsn read_;               // up to here the journal was read
-  lsn seen_ = ~lsn{0};     // what was recorded when it last looked
+  lsn seen_ = ~lsn{0};     // what was recorded when it last looked, and since when it is that
+  std::chrono::steady_clock::time_point seen_since_;
   std::thread thread_;     // last: starts when the rest stands
 };
 

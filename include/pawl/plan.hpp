@@ -20,7 +20,7 @@ struct plan {
   std::uint64_t go_on = 0;         ///< from the step that they had reached
   std::uint64_t redo_pure = 0;     ///< some pure steps are done again, no effect is repeated
   std::uint64_t redo_effects = 0;  ///< recorded effects are repeated, as on_changed_chain = rerun allows
-  std::uint64_t held = 0;          ///< would stop: going on would repeat recorded effects
+  std::uint64_t held = 0;          ///< would stop: going on would repeat recorded effects, or one whose outcome is unknown
   std::uint64_t stay = 0;          ///< done, skipped or failed for good, and left so
 
   std::vector<std::string> done_again;      ///< "step 2 'transform' for 17 items", by first step done again

@@ -8,6 +8,7 @@
 #include <pawl/pawl.hpp>
 
 #include <cstddef>
+#include <stop_token>
 
 namespace pawl::test {
 
@@ -16,6 +17,7 @@ struct run_shape {
   std::size_t window = 64;
   bool check_codecs = true;
   core::clock* time = &core::system_clock();
+  std::stop_token stop{};
 };
 
 template <class In, class Out, class Source>
@@ -29,6 +31,7 @@ report run_source_over(core::backend& store, core::checkpoint_log& log, const wo
   settings.workers = shape.workers;
   settings.window_items = shape.window;
   settings.check_codecs = shape.check_codecs;
+  settings.options.stop = shape.stop;
   const auto logger = quiet().logger;
   core::run_state run(chain, record, store, log, *shape.time, *logger, settings);
   auto holder = detail::hold_source<In>(source);
