@@ -82,6 +82,7 @@ private:
   void fail_new(active_item& item, lane& into, checkpoint_header header, std::string_view reason);
   void end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason, std::uint8_t flags = 0);
   void take_up(active_item* item, found& so_far);
+  void decide(active_item* item, const stored_item& stored, found& so_far);
   void carry_on(active_item* item, const stored_item& stored, std::uint16_t step, found& so_far);
   void reset_to(active_item& item, const stored_item& stored, std::uint16_t step, lane& into);
   void fail_changed_input(active_item& item, const stored_item& stored, lane& into);

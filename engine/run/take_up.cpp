@@ -1,0 +1,177 @@
+// An item that is stored: whether it stays as it is, or where it goes on and with what. The part of admission that takes
+// up what earlier runs left.
+
+#include "run/admission.hpp"
+#include "run/migrate.hpp"
+
+#include <pawl/error.hpp>
+
+#include <algorithm>
+#include <string>
+
+namespace pawl::core {
+
+void admission::settle_stored(active_item* item, const stored_item& stored, found& so_far) {
+  item->id = stored.id;
+  if (!seen_.insert(stored.id)) {
+    run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
+    drop(item);
+    return;
+  }
+  ++new_items_;
+  run_.note_revision(stored.revision);
+  if (run_.verdicts.certainly_stays(stored) && !input_changed(*item, stored)) {
+    run_.count(stored.state);
+    run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+    drop(item);
+    return;
+  }
+  take_up(item, so_far);
+}
+
+// What only a run over its source can take up stays as it is recorded.
+void admission::leave_unfinished(active_item* item, const stored_item& stored, std::string_view reason) {
+  run_.count(stored.state);
+  run_.note_left(item->key, item->step, stored.state, reason);
+  drop(item);
+}
+
+// An item that is stored and has something to do.
+void admission::take_up(active_item* item, found& so_far) {
+  stored_item stored;
+  const bool has_input = unfinished_ == nullptr;
+  const bool there = has_input ? resume_.view().find(run_.workflow.id, item->key, stored, true)
+                               : resume_.view().load(run_.workflow.id, item->id, stored);
+  if (!there)
+    throw error(errc::damaged, "run: an item was found and then not; run `pawl verify` on the state");
+  item->generation = stored.generation;
+  item->sequence = stored.sequence;
+  item->input_digest = stored.input_digest;
+  item->step = stored.reached;
+  item->state = stored.state;
+  try {
+    decide(item, stored, so_far);
+  } catch (const migration_failed& failure) {  // nothing was recorded of it yet: its results stay as they are
+    ++so_far.waiting;
+    run_.note_end(item_state::failed, item->key, item->step, failure.what());
+    end_failed(*item, so_far.into, stored.revision, failure.what());
+  }
+}
+
+void admission::decide(active_item* item, const stored_item& stored, found& so_far) {
+  const bool has_input = unfinished_ == nullptr;
+  if (!has_input) run_.note_revision(stored.revision);
+  if (has_input && input_changed(*item, stored)) {
+    run_.counts.changed_inputs.fetch_add(1, std::memory_order_relaxed);
+    ++so_far.waiting;
+    if (run_.settings.options.on_changed_input == on_changed_input::fail)
+      fail_changed_input(*item, stored, so_far.into);
+    else
+      reset_to(*item, stored, 0, so_far.into);
+    return;
+  }
+  // `ignore`: the recorded input, where there is one, and not the one at hand.
+  if (has_input && run_.settings.options.on_changed_input == on_changed_input::ignore && stored.input.present)
+    destroy_value(run_.layout, *item, 0);
+
+  const verdict said = run_.verdicts.decide(stored, has_input);
+  if (!has_input && said.kind == verdict_kind::held && run_.verdicts.decide(stored, true).kind != verdict_kind::held) {
+    leave_unfinished(item, stored, said.reason);
+    return;
+  }
+  switch (said.kind) {
+    case verdict_kind::stay:
+      run_.count(stored.state);
+      run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+      drop(item);
+      return;
+    case verdict_kind::held:
+      run_.counts.held.fetch_add(1, std::memory_order_relaxed);
+      ++so_far.waiting;
+      run_.note_held(item->key, item->step, said.reason);
+      end_failed(*item, so_far.into, stored.revision, said.reason);
+      return;
+    case verdict_kind::in_doubt:
+      ++so_far.waiting;
+      run_.note_end(item_state::failed, item->key, item->step, said.reason);
+      end_failed(*item, so_far.into, stored.revision, said.reason, checkpoint_flag::sticky);
+      return;
+    case verdict_kind::redo_pure:
+    case verdict_kind::redo_effects:
+      reset_to(*item, stored, said.step, so_far.into);
+      ++so_far.waiting;
+      run_.counts.redone.fetch_add(1, std::memory_order_relaxed);
+      count_resumed(said.step);
+      return;
+    case verdict_kind::start:
+    case verdict_kind::go_on:
+      carry_on(item, stored, said.step, so_far);
+      count_resumed(said.step);
+      return;
+  }
+}
+
+void admission::fail_changed_input(active_item& item, const stored_item& stored, lane& into) {
+  static constexpr std::string_view reason =
+      "its input differs from the one recorded; run_options::on_changed_input says fail";
+  run_.note_end(item_state::failed, item.key, item.step, reason);
+  end_failed(item, into, stored.revision, reason);
+}
+
+void admission::count_resumed(std::uint16_t step) {
+  if (step == 0) return;
+  run_.counts.resumed.fetch_add(1, std::memory_order_relaxed);
+  run_.counts.steps_saved.fetch_add(step, std::memory_order_relaxed);
+}
+
+// The item goes on at the step that it had reached.
+void admission::carry_on(active_item* item, const stored_item& stored, std::uint16_t step, found& so_far) {
+  // Its chain lost the steps that it still had to do; or it was done, and its chain has got more.
+  if (step == run_.chain->steps.size() || stored.state == item_state::done || stored.state == item_state::skipped) {
+    reset_to(*item, stored, step, so_far.into);
+    ++so_far.waiting;
+    return;
+  }
+  resume_.load_values(*item, stored, step);
+  const chain_difference& change = run_.verdicts.difference(stored.revision);
+  const bool same_step = change.identical || change.same_steps > step;
+  if (stored.state != item_state::failed && same_step) {
+    item->attempts = stored.attempts;
+    restore_back_off(*item, stored);
+  }
+  recorded_.push_back(item);
+}
+
+// What remains of a back-off; never more than it was, whatever the clock did meanwhile (rule 27).
+void admission::restore_back_off(active_item& item, const stored_item& stored) const {
+  if (item.attempts == 0 || stored.delay_ns == 0) return;
+  const std::uint64_t now_ns = run_.time.now_ns();
+  const std::uint64_t now_us = run_.unix_us(now_ns);
+  const std::uint64_t gone_us = now_us > stored.updated_us ? now_us - stored.updated_us : 0;
+  if (gone_us >= stored.delay_ns / 1000) return;
+  item.due_ns = now_ns + (stored.delay_ns - gone_us * 1000);
+  item.backing_off = true;
+}
+
+// Records that the item is done again from `step` on (or, at the chain's end, that it is done); it waits in the
+// lane until that is durable, because a new generation must not be handed to an effect and then be forgotten.
+void admission::reset_to(active_item& item, const stored_item& stored, std::uint16_t step, lane& into) {
+  // The input goes along, for a done item no longer has one: encoded first, it may not be needed in memory.
+  const bool recorded = item.values[0] != nullptr && encode_input(item);
+  if (recorded) item.input_digest = digest_of_input();
+  item.ended = step == run_.chain->steps.size();
+  if (!item.ended) resume_.load_values(item, stored, step);
+  item.step = step;
+  item.attempts = 0;
+  item.state = item.ended ? item_state::done : item_state::in_progress;
+  ++item.generation;
+  checkpoint_header header = header_for(item, checkpoint_kind::reset);
+  header.detail = item.input_digest;
+  if (run_.chain->input_is_key) header.flags |= checkpoint_flag::input_is_key;
+  if (item.ended) header.flags |= checkpoint_flag::last;
+  into.begin(header, {});
+  if (recorded) write_encoded_payload(into, run_.store, input_bytes_.bytes());
+  into.finish(&item);
+}
+
+}  // namespace pawl::core
