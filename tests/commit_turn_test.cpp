@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/memory_backend.hpp"
 #include "support/null_backend.hpp"
+#include "support/numbers.hpp"
 #include "support/run_over.hpp"
 
 #include <pawl/pawl.hpp>
@@ -17,14 +18,9 @@ using namespace std::chrono_literals;
 using namespace pawl;
 using namespace pawl::core;
 using pawl::test::memory_backend;
+using pawl::test::numbers;
 
 namespace {
-
-std::vector<int> numbers(int count) {
-  std::vector<int> all;
-  for (int i = 0; i < count; ++i) all.push_back(i);
-  return all;
-}
 
 const auto same = [](int n) { return n; };
 

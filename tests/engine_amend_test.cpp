@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/looked_at.hpp"
+#include "support/numbers.hpp"
 #include "support/quiet.hpp"
 #include "support/temp_state.hpp"
 
@@ -21,16 +22,11 @@ using namespace std::chrono_literals;
 using Catch::Contains;
 using pawl::errc;
 using pawl::item_state;
+using pawl::test::numbers;
 using pawl::test::quiet;
 using pawl::test::temp_dir;
 
 namespace {
-
-std::vector<int> numbers(int count) {
-  std::vector<int> all;
-  for (int i = 0; i < count; ++i) all.push_back(i);
-  return all;
-}
 
 struct order {
   int id = 0;

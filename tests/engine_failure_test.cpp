@@ -2,6 +2,7 @@
 #include <pawl/pawl.hpp>
 
 #include "support/catch.hpp"
+#include "support/numbers.hpp"
 #include "support/quiet.hpp"
 #include "support/temp_state.hpp"
 
@@ -14,6 +15,7 @@
 
 using namespace std::chrono_literals;
 using Catch::Contains;
+using pawl::test::numbers;
 using pawl::test::quiet;
 using pawl::test::temp_dir;
 
@@ -22,12 +24,6 @@ namespace {
 struct silent : std::exception {
   const char* what() const noexcept override { return nullptr; }
 };
-
-std::vector<int> numbers(int count) {
-  std::vector<int> all;
-  for (int i = 0; i < count; ++i) all.push_back(i);
-  return all;
-}
 
 struct bad_data : std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -2,6 +2,7 @@
 #include <pawl/pawl.hpp>
 
 #include "support/catch.hpp"
+#include "support/numbers.hpp"
 #include "support/quiet.hpp"
 #include "support/temp_state.hpp"
 
@@ -17,6 +18,7 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using pawl::test::numbers;
 using pawl::test::quiet;
 using pawl::test::temp_dir;
 
@@ -47,12 +49,6 @@ struct order {
   std::int64_t id = 0;
   std::string what;
 };
-
-std::vector<int> numbers(int count) {
-  std::vector<int> all;
-  for (int i = 0; i < count; ++i) all.push_back(i);
-  return all;
-}
 
 pawl::run_options with(pawl::on_changed_input what) {
   pawl::run_options options;

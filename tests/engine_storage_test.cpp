@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 #include "support/looked_at.hpp"
+#include "support/numbers.hpp"
 #include "support/quiet.hpp"
 #include "support/temp_state.hpp"
 
@@ -19,16 +20,11 @@
 #include <vector>
 
 using Catch::Contains;
+using pawl::test::numbers;
 using pawl::test::quiet;
 using pawl::test::temp_dir;
 
 namespace {
-
-std::vector<int> numbers(int count) {
-  std::vector<int> all;
-  for (int i = 0; i < count; ++i) all.push_back(i);
-  return all;
-}
 
 auto squares() {
   return pawl::workflow<"squares">(pawl::step<"square">([](int n) { return std::string(1000, static_cast<char>('a' + n % 26)); }),

@@ -4,6 +4,7 @@
 
 #include "support/catch.hpp"
 #include "support/looked_at.hpp"
+#include "support/numbers.hpp"
 #include "support/quiet.hpp"
 #include "support/temp_state.hpp"
 
@@ -16,16 +17,11 @@
 #include <vector>
 
 using Catch::Contains;
+using pawl::test::numbers;
 using pawl::test::quiet;
 using pawl::test::temp_dir;
 
 namespace {
-
-std::vector<int> numbers(int count) {
-  std::vector<int> all;
-  for (int i = 0; i < count; ++i) all.push_back(i);
-  return all;
-}
 
 // An input that cannot be recorded.
 struct job {

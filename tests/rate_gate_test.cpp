@@ -2,6 +2,7 @@
 #include "run/rate_gate.hpp"
 #include "support/catch.hpp"
 #include "support/null_backend.hpp"
+#include "support/numbers.hpp"
 #include "support/run_over.hpp"
 #include "support/temp_state.hpp"
 
@@ -19,6 +20,7 @@
 using namespace std::chrono_literals;
 using namespace pawl;
 using namespace pawl::core;
+using pawl::test::numbers;
 using pawl::test::quiet;
 using pawl::test::temp_dir;
 
@@ -73,12 +75,6 @@ private:
 };
 // Readings between the one by which a call is let begin and the one that its function makes.
 constexpr std::uint64_t readings_before_call_ns = 10'000;
-
-std::vector<int> numbers(int count) {
-  std::vector<int> all;
-  for (int n = 0; n < count; ++n) all.push_back(n);
-  return all;
-}
 
 template <class Out>
 report run_by(core::clock& time, const workflow_of<int, Out>& workflow, int count) {

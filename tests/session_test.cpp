@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/memory_backend.hpp"
+#include "support/numbers.hpp"
 #include "support/run_over.hpp"
 
 #include <pawl/pawl.hpp>
@@ -19,17 +20,8 @@ using namespace std::chrono_literals;
 using namespace pawl;
 using namespace pawl::core;
 using pawl::test::memory_backend;
+using pawl::test::numbers;
 using pawl::test::run_over;
-
-namespace {
-
-std::vector<int> numbers(int count) {
-  std::vector<int> all;
-  for (int i = 0; i < count; ++i) all.push_back(i);
-  return all;
-}
-
-}  // namespace
 
 TEST_CASE("an effect starts only after everything its item did before is committed") {
   for (const unsigned workers : {1u, 3u}) {
