@@ -2,6 +2,7 @@
 #include <pawl/pawl.hpp>
 
 #include "support/catch.hpp"
+#include "support/looked_at.hpp"
 #include "support/quiet.hpp"
 #include "support/temp_state.hpp"
 
@@ -266,4 +267,19 @@ TEST_CASE("a damaged record fails its item by name, and the others go on") {
   REQUIRE(report.first_failures.size() == 1);
   CHECK(report.first_failures[0].key == "7");
   CHECK_THAT(report.first_failures[0].reason, Contains("damaged") || Contains("checksum"));
+}
+
+TEST_CASE("an item of which not even its row can be read is counted, so the report adds up") {
+  const temp_dir dir;
+  const auto w = pawl::workflow<"w">(pawl::step<"s">([](int n) { return n; }));
+  {
+    pawl::engine engine(dir / "state", quiet());
+    CHECK(engine.run(w, numbers(20)).done == 20);
+  }
+  pawl::test::damage_row(dir / "state", 1, 7);
+  pawl::engine engine(dir / "state", quiet());
+  const pawl::report report = engine.run(w, numbers(20));
+  CHECK(report.failed == 1);
+  CHECK(report.done == 19);
+  CHECK(report.items == 20);
 }

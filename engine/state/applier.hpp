@@ -24,6 +24,7 @@ struct applier_options {
   std::uint64_t batch_bytes = std::uint64_t{24} << 20;    // of records that are folded at the same time
   std::uint64_t backlog_bytes = std::uint64_t{24} << 20;  // of journal: that much is worth a batch
   std::chrono::milliseconds idle{100};                    // where nothing came for so long, all is folded in
+  bool own_thread = true;                                 // else whoever appends or waits does it, and `idle` says nothing
 };
 
 class applier {
@@ -47,6 +48,8 @@ private:
   enum class task : std::uint8_t { end, prepare, fold, fold_ended };
 
   void work() noexcept;
+  void work_here() noexcept;
+  [[nodiscard]] task due_task(int& past_all) const;
   [[nodiscard]] task next_task();
   void sleep(std::unique_lock<std::mutex>& lock, lsn seen);
   void fold_some(bool hold_back);
@@ -69,11 +72,12 @@ private:
   std::atomic<bool> asleep_{false};         // until something is appended
   std::atomic<bool> failed_{false};
 
-  // The thread's.
+  // Whose work it is, the thread's.
   std::array<log_batch, 2> batches_;  // in turn: items of one may be held back while the other is folded
   std::size_t batch_turn_ = 0;
   lsn read_;               // up to here the journal was read
   lsn seen_ = ~lsn{0};     // what was recorded when it last looked
+  std::mutex here_;        // without a thread: who does its work
   std::thread thread_;     // last: starts when the rest stands
 };
 

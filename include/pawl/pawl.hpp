@@ -7,6 +7,7 @@
 #include <pawl/describe.hpp>
 #include <pawl/engine.hpp>
 #include <pawl/error.hpp>
+#include <pawl/handle.hpp>
 #include <pawl/options.hpp>
 #include <pawl/outcome.hpp>
 #include <pawl/plan.hpp>
