@@ -14,6 +14,7 @@
 #include "slots/slot_store.hpp"
 #include "state/open.hpp"
 #include "store/table_access.hpp"
+#include "submissions.hpp"
 #include "tell/default_logger.hpp"
 
 #include <pawl/error.hpp>
@@ -37,7 +38,8 @@ struct engine::impl {
         logger(chosen.logger ? chosen.logger : core::default_logger()),
         store(open_store(path, chosen, *logger)),
         slots(open_slots(path, chosen, *store, *logger)),
-        log(*store) {}
+        log(*store, chosen.threads != threads::none),
+        submitted(*store, chosen, [this](const auto& chain, const run_options& run) { return begin(chain, run); }) {}
 
   static std::unique_ptr<core::backend> open_store(const std::filesystem::path& path, const engine_options& chosen,
                                                    spdlog::logger& tell) {
@@ -46,6 +48,7 @@ struct engine::impl {
     how.durability = chosen.durability;
     how.journal_bytes = chosen.journal_bytes;
     how.flush_interval = std::chrono::duration_cast<std::chrono::nanoseconds>(chosen.flush_interval);
+    how.applying.own_thread = chosen.threads != threads::none;
     how.warnings = &warnings;
     std::unique_ptr<core::backend> opened = core::open_state(path, how);
     for (const std::string& warning : warnings) tell.warn("event=state_warning reason=\"{}\"", core::printable(warning));
@@ -90,7 +93,8 @@ struct engine::impl {
       if (owner_.closing) throw error(errc::stopped, "engine: it is being closed; no run can start");
       if (std::find(owner_.running.begin(), owner_.running.end(), name) != owner_.running.end())
         throw error(errc::bad_argument, "engine: a run of workflow '" + name +
-                                            "' is under way; wait for it, or run another workflow beside it");
+                                            "' is under way (while it is submitted to, too); wait for it or close it, or run "
+                                            "another workflow beside it");
       owner_.running.push_back(name);
     }
     ~admission_ticket() {
@@ -118,7 +122,11 @@ struct engine::impl {
                   "open the state again");
   }
 
-  // A run of this workflow, from its ticket to its report; `session` is what it does.
+  class run_under_way;
+  // A run of this workflow, which begins: with its ticket.
+  [[nodiscard]] std::unique_ptr<core::begun_run> begin(const std::shared_ptr<const detail::chain>& chain,
+                                                       const run_options& chosen);
+  // The same, from its ticket to its report; `session` is what it does.
   [[nodiscard]] report run(const std::shared_ptr<const detail::chain>& chain, const run_options& chosen,
                            const std::function<report(core::run_state&)>& session);
   // Items of this workflow are changed while no run of it is under way. `change` gets a core::commit_group.
@@ -138,6 +146,8 @@ struct engine::impl {
   std::vector<std::string> running;
   std::vector<core::run_state*> runs;
   bool closing = false;
+
+  core::submissions submitted;
 };
 
 namespace {
@@ -150,6 +160,8 @@ void check(const engine_options& options) {
     refuse("journal_bytes must be between 16 MiB and 1 TiB; leave it out for 256 MiB");
   if (!(options.flush_interval.count() > 0) || options.flush_interval.count() > 3600)
     refuse("flush_interval must be above 0 and at most an hour; leave it out for 100 ms");
+  if (options.threads != threads::workers && options.threads != threads::flusher && options.threads != threads::none)
+    refuse("threads must be workers, flusher or none");
   if (options.opening != opening::exclusive) refuse("only opening::exclusive is available");
   if (options.window_items == 0) refuse("window_items must be at least 1; leave it out for 8,192");
   if (options.window_items > (std::size_t{1} << 24)) refuse("window_items must be at most 16,777,216; leave it out for 8,192");
@@ -168,9 +180,24 @@ void check(const detail::chain& chain, const run_options& options) {
   if (!(options.progress_interval.count() >= 0)) refuse("progress_interval must not be negative");
 }
 
+// Without threads nobody looks at a clock beside the steps.
+void check_threadless(const detail::chain& chain, const run_options& options) {
+  const auto refuse = [&](const std::string& what) {
+    throw error(errc::bad_argument,
+                "run: workflow '" + chain.name + "': " + what + " needs a thread; open the engine with threads::flusher");
+  };
+  if (options.progress) refuse("a progress callback");
+  if (options.stop_on_signals) refuse("stop_on_signals");
+  for (const detail::erased_step& step : chain.steps) {
+    if (step.timeout_s > 0) refuse("the time-out of step '" + step.name + "'");
+    if (step.kind == step_kind::transactional) refuse("the transactional step '" + step.name + "'");
+  }
+}
+
 core::run_settings settings_of(const engine_options& options, const run_options& run) {
   core::run_settings settings;
   settings.workers = options.workers != 0 ? options.workers : std::max(1u, std::thread::hardware_concurrency());
+  if (options.threads != threads::workers) settings.workers = 1;
   settings.window_items = options.window_items;
   settings.window_bytes = options.window_bytes;
 #ifdef NDEBUG
@@ -206,6 +233,9 @@ engine::~engine() {
   std::unique_lock lock(impl_->mutex);
   impl_->closing = true;
   for (core::run_state* run : impl_->runs) run->stop();
+  lock.unlock();
+  impl_->submitted.end();
+  lock.lock();
   impl_->run_ended.wait(lock, [this] { return impl_->running.empty(); });
 }
 
@@ -221,45 +251,80 @@ void engine::stop() noexcept { impl_->stop_runs(); }
 
 const std::filesystem::path& engine::state() const noexcept { return impl_->state; }
 
+// What a run holds while it is under way.
+class engine::impl::run_under_way final : public core::begun_run {
+public:
+  run_under_way(impl& owner, const std::shared_ptr<const detail::chain>& chain, const run_options& chosen)
+      : owner_(owner),
+        ticket_(owner, chain->name),
+        record_(open_workflow(*chain)),
+        run_(chain, record_, *owner.store, owner.log, core::system_clock(), *owner.logger,
+             settings_of(owner.options, chosen)),
+        registered_(owner, run_) {
+    run_.slots = owner.slots.get();
+    core::release_unneeded_slots(run_);
+    owner.logger->info("event=run_started workflow={} workers={} known_items={}", chain->name, run_.settings.workers,
+                       record_.next_item);
+    for (const core::chain_revision& old : record_.revisions) {
+      const core::chain_difference& change = run_.verdicts.difference(old.id);
+      for (const std::string& one : change.migrations)
+        owner.logger->info("event=results_migrate workflow={} revision={} change=\"{}\"", chain->name, old.id, one);
+      if (!change.identical)
+        owner.logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id,
+                           change.text);
+    }
+  }
+
+  core::run_state& state() noexcept override { return run_; }
+
+  report conclude(const std::function<report()>& work) override {
+    const std::string& name = run_.chain->name;
+    try {
+      report made = work();
+      owner_.logger->info(
+          "event=run_finished workflow={} items={} done={} failed={} skipped={} pending={} in_progress={} resumed={} "
+          "steps_saved={} seconds={:.3f}",
+          name, made.items, made.done, made.failed, made.skipped, made.pending, made.in_progress, made.resumed,
+          made.steps_saved, made.seconds);
+      return made;
+    } catch (const std::system_error& failure) {
+      throw error(errc::io, std::string("run: a thread could not be had from the system: ") + failure.what() +
+                                "; raise the limit on threads and run again");
+    } catch (const std::exception& failure) {
+      owner_.logger->error("event=run_failed workflow={} reason=\"{}\"", name, core::printable(failure.what()));
+      throw;
+    }
+  }
+
+private:
+  core::workflow_record open_workflow(const detail::chain& chain) {
+    const core::recorded_chain recorded(chain);
+    core::workflow_record record;
+    owner_.store->settle();  // what earlier runs recorded must be seen, or items would be admitted twice
+    owner_.log.between_commits(
+        [&] { record = owner_.store->open_workflow(chain.name, recorded.revision(), recorded.schemas()); });
+    return record;
+  }
+
+  impl& owner_;
+  const admission_ticket ticket_;
+  const core::workflow_record record_;
+  core::run_state run_;
+  const registration registered_;
+};
+
+std::unique_ptr<core::begun_run> engine::impl::begin(const std::shared_ptr<const detail::chain>& chain,
+                                                     const run_options& chosen) {
+  check(*chain, chosen);
+  if (options.threads == threads::none) check_threadless(*chain, chosen);
+  throw_if_failed();
+  return std::make_unique<run_under_way>(*this, chain, chosen);
+}
+
 report engine::impl::run(const std::shared_ptr<const detail::chain>& chain, const run_options& chosen,
                          const std::function<report(core::run_state&)>& session) {
-  check(*chain, chosen);
-  throw_if_failed();
-  const admission_ticket ticket(*this, chain->name);
-
-  const core::recorded_chain recorded(*chain);
-  core::workflow_record record;
-  store->settle();  // what earlier runs recorded must be seen, or items would be admitted twice
-  log.between_commits([&] { record = store->open_workflow(chain->name, recorded.revision(), recorded.schemas()); });
-
-  core::run_state run(chain, record, *store, log, core::system_clock(), *logger, settings_of(options, chosen));
-  run.slots = slots.get();
-  core::release_unneeded_slots(run);
-  const registration registered(*this, run);
-  logger->info("event=run_started workflow={} workers={} known_items={}", chain->name, run.settings.workers,
-               record.next_item);
-  for (const core::chain_revision& old : record.revisions) {
-    const core::chain_difference& change = run.verdicts.difference(old.id);
-    for (const std::string& one : change.migrations)
-      logger->info("event=results_migrate workflow={} revision={} change=\"{}\"", chain->name, old.id, one);
-    if (!change.identical)
-      logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id, change.text);
-  }
-  try {
-    report made = session(run);
-    logger->info(
-        "event=run_finished workflow={} items={} done={} failed={} skipped={} pending={} in_progress={} resumed={} "
-        "steps_saved={} seconds={:.3f}",
-        chain->name, made.items, made.done, made.failed, made.skipped, made.pending, made.in_progress, made.resumed,
-        made.steps_saved, made.seconds);
-    return made;
-  } catch (const std::system_error& failure) {
-    throw error(errc::io, std::string("run: a thread could not be had from the system: ") + failure.what() +
-                              "; raise the limit on threads and run again");
-  } catch (const std::exception& failure) {
-    logger->error("event=run_failed workflow={} reason=\"{}\"", chain->name, core::printable(failure.what()));
-    throw;
-  }
+  const std::unique_ptr<core::begun_run> begun = begin(chain, chosen);
+  return begun->conclude([&] { return session(begun->state()); });
 }
 
 report engine::run_erased(std::shared_ptr<const detail::chain> chain, const detail::erased_source& source,
@@ -309,6 +374,24 @@ void engine::skip(std::string_view workflow, const any_key& key, std::string_vie
     core::skip_item(*impl_->store, commit, workflow, core::stored_key(key), reason);
   });
 }
+
+void engine::open_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) {
+  impl_->submitted.open(chain, options);
+}
+
+report engine::close_erased(const std::shared_ptr<const detail::chain>& chain) { return impl_->submitted.close(*chain); }
+
+detail::submission_ref engine::submit_erased(const std::shared_ptr<const detail::chain>& chain,
+                                             const detail::erased_input& input, bool may_wait) {
+  return impl_->submitted.submit(chain, input, may_wait);
+}
+
+detail::submission_ref engine::find_erased(const std::shared_ptr<const detail::chain>& chain,
+                                           const std::string& typed_key) {
+  return impl_->submitted.find(chain, typed_key);
+}
+
+poll_result engine::poll(seconds budget) { return impl_->submitted.poll(budget); }
 
 bool engine::read_result(const detail::chain& chain, const std::string& typed_key, const detail::value_type& type,
                          void* storage) const {

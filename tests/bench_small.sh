@@ -102,7 +102,13 @@ small loop '--mib 1 --checkpoints 2 --seconds 0.1 --mtbf 0.01'
 positive checkpoint_against_plain loop
 positive measured_against_predicted loop
 positive rounds_saved loop
-for name in many_items flush step_cost state_size open_after_crash loop; do
+for threads in flusher none; do
+  small poll "--items 3000 --in-flight 500 --threads $threads"
+  positive polls poll
+  positive p999_us poll
+  positive within_limit poll
+done
+for name in many_items flush step_cost state_size open_after_crash loop poll; do
   "$build/bench/$name" --help >/dev/null || fail "$name has no --help"
   ! "$build/bench/$name" --dir "$folder/nowhere" >/dev/null 2>&1 || fail "$name works where there is no directory"
 done

@@ -59,3 +59,20 @@ for picture in coarse/run-0.png coarse/run-1.png fine/run-1.png; do
 done
 exits 2 "$programs/simulation" --size none
 exits 2 "$programs/simulation" --state /dev/null --out out
+
+fact "embedded takes each frame through, goes on after a kill, and does nothing twice"
+for threads in flusher none; do
+  exits 0 "$programs/embedded" --frames 500 --threads $threads --state $threads.pawl
+  lines 1 '^frames: 500, items done: 500 (of them 0 in an earlier run'
+  lines 1 '^poll us: p50 [0-9.e+]*, p99 [0-9.e+]*, p99.9 [0-9.e+]*, max [0-9]'
+  exits 0 "$programs/embedded" --frames 600 --threads $threads --state $threads.pawl
+  lines 1 '^frames: 600, items done: 600 (of them 500 in an earlier run'
+  "$programs/embedded" --frames 100000 --fps 2000 --threads $threads --state killed-$threads.pawl >log 2>&1 &
+  host=$!
+  sleep 1
+  kill -9 $host
+  wait $host 2>/dev/null || true
+  exits 0 "$programs/embedded" --frames 20000 --threads $threads --state killed-$threads.pawl
+  lines 1 '^frames: 20000, items done: 20000 '
+  lines 0 'of them 0 in an earlier run'
+done

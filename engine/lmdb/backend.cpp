@@ -24,7 +24,7 @@ constexpr std::size_t flushes_of_a_commit = 2;
 lmdb_backend::lmdb_backend(std::shared_ptr<environment> env, std::uint64_t epoch, const lmdb_options& options)
     : env_(std::move(env)),
       blobs_(std::make_shared<blob_store>(env_->state() / "blobs", epoch, *options.files,
-                                          options.kept == keeping::journaled)),
+                                          options.kept == keeping::journaled, options.own_thread)),
       large_threshold_(options.large_threshold),
       epoch_(epoch),
       folding_(*env_, *blobs_, epoch, options.dirty_pages_max, options.large_threshold) {

@@ -33,8 +33,8 @@ std::optional<blob_name> blob_of_file_name(std::string_view name) {
 }
 
 blob_store::blob_store(std::filesystem::path directory, std::uint64_t epoch, file_system& files,
-                       bool journaled)
-    : directory_(std::move(directory)), epoch_(epoch), files_(files), journaled_(journaled) {}
+                       bool journaled, bool flushes_ahead)
+    : directory_(std::move(directory)), epoch_(epoch), files_(files), journaled_(journaled), ahead_(flushes_ahead) {}
 
 large_object blob_store::store(std::uint64_t schema_hash, std::span<const std::byte> value) {
   const large_object named = name_for(schema_hash, value);

@@ -41,8 +41,9 @@ struct blob_name {
 class blob_store {
 public:
   // `epoch`: of this opening; 0 where it only reads. `journaled`: records of dead epochs may come to name their files,
-  // which were flushed before the records were.
-  blob_store(std::filesystem::path directory, std::uint64_t epoch, file_system& files, bool journaled = false);
+  // which were flushed before the records were. `flushes_ahead`: with a thread of its own, once there is what to flush.
+  blob_store(std::filesystem::path directory, std::uint64_t epoch, file_system& files, bool journaled = false,
+             bool flushes_ahead = true);
 
   // The value's file is flushed while others work. Any thread.
   [[nodiscard]] large_object store(std::uint64_t schema_hash, std::span<const std::byte> value);

@@ -12,7 +12,7 @@ constexpr std::size_t waiting_max = 64;  // open files
 
 }  // namespace
 
-flush_ahead::flush_ahead() : process_(process_generation()) {}
+flush_ahead::flush_ahead(bool own_thread) : process_(process_generation()), own_thread_(own_thread) {}
 
 flush_ahead::~flush_ahead() {
   if (!thread_.joinable()) return;
@@ -42,7 +42,7 @@ void flush_ahead::add(std::uint64_t number, std::unique_ptr<file> written) {
 
 // Under the lock. Without a thread, whoever waits flushes them all.
 void flush_ahead::start() noexcept {
-  if (thread_.joinable()) return;
+  if (!own_thread_ || thread_.joinable()) return;
   try {
     thread_ = std::thread([this] { work(); });
   } catch (const std::system_error&) {

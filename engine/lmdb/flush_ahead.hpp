@@ -21,7 +21,8 @@ namespace pawl::core {
 
 class flush_ahead {
 public:
-  flush_ahead();
+  // Without a thread of its own, whoever waits flushes.
+  explicit flush_ahead(bool own_thread);
   // Leaves unflushed what nobody waited for.
   ~flush_ahead();
   flush_ahead(const flush_ahead&) = delete;
@@ -53,6 +54,7 @@ private:
   std::exception_ptr failure_;
   bool ending_ = false;
   const std::uint64_t process_;
+  const bool own_thread_;
   std::thread thread_;
 };
 

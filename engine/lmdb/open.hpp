@@ -20,6 +20,7 @@ struct lmdb_options {
   std::size_t dirty_pages_max = 16'000;          // of one transaction; a larger batch takes several
   std::size_t map_size = 0;                      // addresses for data.mdb; 0: 1 TiB, less under sanitizers
   file_system* files = &machine_files();         // for blobs/; must outlive the backend
+  bool own_thread = true;                        // that flushes files of long values while others work
   std::vector<std::string>* warnings = nullptr;  // gets what the user should know: a sentence each
   keeping kept = keeping::committed;             // with a journal in front: state/open.hpp
   pawl::durability durability = durability::power;  // is recorded, for people; LMDB's commits are always flushed

@@ -48,7 +48,18 @@ admission::admission(run_state& run, unfinished_items& stored)
       next_id_(run.workflow.next_item),
       resume_(run) {}
 
+admission::admission(run_state& run, submitted_items& submitted)
+    : run_(run),
+      source_{},
+      submitted_(&submitted),
+      pool_(run.layout, run.settings.window_items),
+      in_flight_(run.settings.window_items),
+      ascending_(false),
+      next_id_(run.workflow.next_item),
+      resume_(run) {}
+
 bool admission::has_room() const noexcept {
+  if (submitted_ != nullptr && submitted_->waiting() == 0 && !submitted_->closed()) return false;
   return !exhausted_.load(std::memory_order_acquire) && !run_.stopping() &&
          in_use_.load(std::memory_order_relaxed) < run_.settings.window_items &&
          run_.bytes_in_flight.load(std::memory_order_relaxed) < run_.settings.window_bytes;
@@ -69,7 +80,7 @@ void admission::tell_counts() noexcept {
 }
 
 bool admission::admit(lane& into, std::size_t most, item_group& own) {
-  const std::unique_lock lock(mutex_, std::try_to_lock);
+  std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return false;
   const std::size_t own_before = own.size();
   const bool parks = run_.gates[0] || run_.rates[0] || run_.batches[0] ||
@@ -80,10 +91,11 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
   const std::uint64_t began_ns = now_ns_ = run_.time.now_ns();
   std::size_t pulled = 0;
   // Items that are done cost a look-up and no place: go on until there is something to run.
-  for (int round = 0; round < rounds_at_most && has_room_now(); ++round) {
+  const int rounds = submitted_ != nullptr ? 1 : rounds_at_most;
+  for (int round = 0; round < rounds && has_room_now(); ++round) {
     if (own.size() != own_before || recorded_.size() + so_far.waiting != 0) break;
     for (std::size_t tries = 0; tries < tries_at_most && has_room_now(); ++tries) {
-      if (!(unfinished_ != nullptr ? pull_unfinished() : pull_one())) break;
+      if (!pull()) break;
       ++pulled;
       if (now_ns_ - began_ns > slow_source_ns) break;  // start what is here
     }
@@ -100,7 +112,18 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
   recorded_.clear();
   tell_counts();
   update_finished();
+  if (submitted_ == nullptr) return pulled != 0;
+  const submission_list left = std::exchange(left_, {});
+  lock.unlock();
+  // Somebody may have come for what was submitted meanwhile, and have found the lock taken.
+  if (run_.ready.idle() != 0 && has_room()) run_.ready.wake_one();
+  submitted_->resolve_all(left);
   return pulled != 0;
+}
+
+bool admission::pull() {
+  if (submitted_ != nullptr) return pull_submitted();
+  return unfinished_ != nullptr ? pull_unfinished() : pull_one();
 }
 
 // One input out of the source, with its key, into group_. False where there is none to be had.
@@ -179,6 +202,51 @@ bool admission::pull_unfinished() {
   return true;
 }
 
+// The same for a submission, with its input or, where it was found in the state, without.
+bool admission::pull_submitted() {
+  active_item* item = pool_.take();
+  if (item == nullptr) return false;
+  submission* next = submitted_->take();
+  if (next == nullptr) {
+    if (submitted_->closed()) exhausted_.store(true, std::memory_order_release);
+    pool_.give_back(item);
+    return false;
+  }
+  now_ns_ = run_.time.now_ns();
+  item->submitted = next;
+  item->is_new = false;
+  item->id = next->id;
+  item->ordinal = ++pulled_;
+  item->bytes = run_.layout.size();
+  item->key.assign(next->key);
+  item->key_hash = next->key_hash;
+  if (!in_flight_.insert(item)) {
+    item->key.clear();
+    note_outcome(*next, item_state::pending, "an item of its key was still on its way out; submit it again");
+    drop(item);
+    return true;
+  }
+  bytes_change_ += item->bytes;
+  if (next->input == nullptr) {
+    ++new_items_;
+    group_.push_back(item);
+    return true;
+  }
+  void* place = place_of(run_.layout, *item, 0);
+  try {
+    next->input->move(place, next->storage);
+    item->values[0] = place;
+  } catch (...) {
+    ++new_items_;
+    leave_out(item, "its input could not be moved: " + what_of(std::current_exception()));
+    return true;
+  }
+  if (next->input->destroy != nullptr) next->input->destroy(next->storage);
+  next->input = nullptr;
+  group_.push_back(item);
+  return true;
+}
+
 // False where the run cannot go on pulling: a key that cannot be had leaves nowhere to record the item.
 bool admission::read_key(active_item& item) {
   key_writer writer(item.key);
@@ -211,16 +279,25 @@ void admission::drop(active_item* item) {
     bytes_change_ -= item->bytes;
   }
   destroy_values(run_.layout, *item);
+  if (item->submitted != nullptr) left_.push(std::exchange(item->submitted, nullptr));
   pool_.give_back(item);
 }
 
 // Is something stored of this item? Then stored_ says what.
 bool admission::find(const active_item& item) {
+  if (submitted_ != nullptr) look_again(item);
   if (resume_.view().find(run_.workflow.id, item.key, stored_, false)) return true;
   if (!lags_ || !may_be_unseen(item)) return false;
   run_.store.settle();
   refresh();
   return resume_.view().find(run_.workflow.id, item.key, stored_, false);
+}
+
+// One that is submitted again may have changed since the snapshot can tell.
+void admission::look_again(const active_item& item) {
+  if (!lags_ || !unseen_.may_have(item.key_hash)) return;
+  run_.store.settle();
+  refresh();
 }
 
 void admission::refresh() {
@@ -249,14 +326,16 @@ bool admission::may_be_unseen(const active_item& item) {
 
 // Finds out what is stored of an item, and what is to be done with it.
 void admission::settle(active_item* item, found& so_far) {
+  const bool has_input = item->values[0] != nullptr;
   const std::uint64_t items_before = new_items_;
   const auto leave_out_counted = [&](std::string_view reason) {
-    // Each state is counted for an item, however far it came. (One out of the state was counted when it was pulled.)
-    new_items_ = items_before + (unfinished_ == nullptr ? 1 : 0);
+    // Each state is counted for an item, however far it came. (One without an input was counted when it was pulled.)
+    new_items_ = items_before + (has_input ? 1 : 0);
     leave_out(item, reason);
   };
   try {
-    if (unfinished_ != nullptr) {
+    if (!has_input) {
+      if (submitted_ != nullptr) look_again(*item);
       take_up(item, so_far);
       return;
     }
@@ -266,7 +345,7 @@ void admission::settle(active_item* item, found& so_far) {
     }
     item->id = next_id_++;
     item->is_new = true;
-    seen_.insert(item->id);
+    if (submitted_ == nullptr) seen_.insert(item->id);
     ++new_items_;
     const bool wait = so_far.own.size() >= so_far.most;
     if (!run_.records) (wait ? recorded_ : so_far.own).push_back(item);
@@ -294,7 +373,17 @@ void admission::settle(active_item* item, found& so_far) {
 void admission::leave_out(active_item* item, std::string_view reason) {
   run_.count(item_state::failed);
   run_.note_end(item_state::failed, item->key, item->step, reason);
+  if (item->submitted != nullptr) note_outcome(*item->submitted, item_state::failed, reason);
   drop(item);
+}
+
+// An item that is not to run. Whoever holds its handle is told why it is as it is.
+void admission::tell_settled(active_item& item, const stored_item& stored) {
+  const item_state state = stored.state;
+  item.submitted->result_is_stored = state == item_state::done;
+  stored_item whole;
+  const bool wanted = state != item_state::done && resume_.view().load(run_.workflow.id, item.id, whole);
+  note_outcome(*item.submitted, state, wanted ? whole.error : std::string_view());
 }
 
 // Encodes the input into input_bytes_, schema hash first. False where it has no codec or is its own key.
@@ -374,6 +463,7 @@ void admission::end_failed(active_item& item, lane& into, revision_id revision, 
                            std::uint8_t flags) {
   item.ended = true;
   item.state = item_state::failed;
+  if (item.submitted != nullptr) note_outcome(*item.submitted, item_state::failed, reason);
   checkpoint_header header = header_for(item, checkpoint_kind::failed);
   header.revision = revision;
   header.flags |= flags;
@@ -395,7 +485,7 @@ bool admission::retire(item_group& items, bool may_wait) {
   const log_position recorded = run_.store.recorded();
   for (active_item* item : items) {
     ++ended[static_cast<std::size_t>(item->state)];
-    if (item->is_new && !ascending_) unseen_.add(item->key_hash, recorded);
+    if ((item->is_new || submitted_ != nullptr) && !ascending_) unseen_.add(item->key_hash, recorded);
     drop(item);
   }
   items.clear();
@@ -404,6 +494,9 @@ bool admission::retire(item_group& items, bool may_wait) {
   tell_counts();
   update_finished();
   if (was_full && has_room()) run_.ready.wake_all();
+  const submission_list left = std::exchange(left_, {});
+  lock.unlock();
+  if (submitted_ != nullptr) submitted_->resolve_all(left);
   return true;
 }
 

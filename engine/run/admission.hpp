@@ -1,7 +1,8 @@
 // Admission: from the source into the window.
 //
 // The source is the user's, or what is unfinished in the state (run/unfinished.hpp): then nothing is new and no input
-// is at hand, and the rest is the same.
+// is at hand, and the rest is the same. Or it is what is submitted (run/submitted_items.hpp): then a key may come again
+// once its item has ended, and each item that leaves says to its submission how it ended.
 //
 // Pulls inputs, finds out what is stored of each, and makes items of those that
 // have something to do. One worker at a time admits, in groups; the window is
@@ -20,6 +21,7 @@
 #include "run/ready_queue.hpp"
 #include "run/resume.hpp"
 #include "run/run_state.hpp"
+#include "run/submitted_items.hpp"
 #include "run/unfinished.hpp"
 #include "run/unseen_keys.hpp"
 
@@ -39,6 +41,8 @@ public:
   admission(run_state& run, const detail::erased_source& source);
   // Takes up what is unfinished; `stored` must outlive it.
   admission(run_state& run, unfinished_items& stored);
+  // Takes what is submitted until that is closed; `submitted` must outlive it.
+  admission(run_state& run, submitted_items& submitted);
 
   // Admits a group, writing its first checkpoints into `into`, the lane of the calling worker. New items, `most`
   // of them, go into `own`: their admission is in the caller's lane and not acknowledged, so they are the
@@ -61,6 +65,8 @@ public:
 private:
   bool pull_one();
   bool pull_unfinished();
+  bool pull_submitted();
+  bool pull();
   bool read_key(active_item& item);
   void give_up_source(errc code, const std::string& sentence);
   // What one call of admit() has found so far.
@@ -74,6 +80,7 @@ private:
   void settle_stored(active_item* item, const stored_item& stored, found& so_far);
   void leave_unfinished(active_item* item, const stored_item& stored, std::string_view reason);
   void leave_out(active_item* item, std::string_view reason);
+  void tell_settled(active_item& item, const stored_item& stored);
   void refresh();
   void expect_group();
   [[nodiscard]] bool find(const active_item& item);
@@ -93,6 +100,7 @@ private:
   [[nodiscard]] bool input_changed(const active_item& item, const stored_item& stored);
   [[nodiscard]] checkpoint_header header_for(active_item& item, checkpoint_kind kind) const;
   void add_bytes(active_item& item, std::size_t bytes);
+  void look_again(const active_item& item);
   void drop(active_item* item);
   [[nodiscard]] bool has_room_now() const noexcept;
   void tell_counts() noexcept;
@@ -102,6 +110,8 @@ private:
   const detail::erased_source source_;
   unfinished_items* const unfinished_ = nullptr;  // in place of it
   unfinished_item next_unfinished_;
+  submitted_items* const submitted_ = nullptr;    // or that
+  submission_list left_;                          // submissions of items that have left, to be told when unlocked
   std::mutex mutex_;
   item_pool pool_;
   key_table in_flight_;

@@ -5,9 +5,16 @@
 
 namespace pawl::core {
 
-checkpoint_log::checkpoint_log(backend& store) : store_(store), committer_([this] { loop(); }) {}
+checkpoint_log::checkpoint_log(backend& store, bool has_committer) : store_(store), has_committer_(has_committer) {
+  if (has_committer) committer_ = std::thread([this] { loop(); });
+}
 
 checkpoint_log::~checkpoint_log() {
+  if (!has_committer_) {
+    while (commit_here(nullptr)) {
+    }
+    return;
+  }
   {
     const std::scoped_lock lock(mutex_);
     ending_ = true;
@@ -34,6 +41,7 @@ void checkpoint_log::close_lane(lane& old) {
 }
 
 void checkpoint_log::ask() noexcept {
+  if (!has_committer_) return;
   const std::scoped_lock lock(mutex_);
   if (std::exchange(asked_, true) || turn_taken_) return;
   changed_.notify_one();
@@ -41,6 +49,7 @@ void checkpoint_log::ask() noexcept {
 
 bool checkpoint_log::commit_here(const acknowledgement_sink* mine) {
   std::unique_lock lock(mutex_);
+  if (!has_committer_) changed_.wait(lock, [this] { return !turn_taken_; });
   if (failure_) return false;
   if (turn_taken_ || !tasks_.empty()) {
     if (anything_published()) asked_ = true;  // seen when the turn is given back
@@ -54,6 +63,10 @@ bool checkpoint_log::commit_here(const acknowledgement_sink* mine) {
 
 void checkpoint_log::between_commits(const std::function<void()>& task) {
   std::unique_lock lock(mutex_);
+  if (!has_committer_) {
+    run_in_turn(lock, task);
+    return;
+  }
   if (failure_) std::rethrow_exception(failure_);
   tasks_.push_back(&task);
   changed_.notify_one();
@@ -66,6 +79,23 @@ void checkpoint_log::between_commits(const std::function<void()>& task) {
     finished_tasks_.erase(done);
     return true;
   });
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+// Without a committer the caller takes the turn.
+void checkpoint_log::run_in_turn(std::unique_lock<std::mutex>& lock, const std::function<void()>& task) {
+  changed_.wait(lock, [this] { return !turn_taken_; });
+  if (failure_) std::rethrow_exception(failure_);
+  turn_taken_ = true;
+  lock.unlock();
+  std::exception_ptr thrown;
+  try {
+    task();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  lock.lock();
+  give_back_turn();
   if (thrown) std::rethrow_exception(thrown);
 }
 
@@ -95,7 +125,8 @@ void checkpoint_log::loop() {
 // Under the lock, by who holds the turn and is not the committer, whom somebody may have called meanwhile.
 void checkpoint_log::give_back_turn() noexcept {
   turn_taken_ = false;
-  if (asked_ || !tasks_.empty() || ending_) changed_.notify_one();
+  if (!has_committer_) changed_.notify_all();
+  else if (asked_ || !tasks_.empty() || ending_) changed_.notify_one();
 }
 
 void checkpoint_log::run_tasks(std::unique_lock<std::mutex>& lock) {

@@ -45,7 +45,9 @@ protected:
 
 class checkpoint_log {
 public:
-  explicit checkpoint_log(backend& store);
+  // `has_committer` false: there is no such thread. Then ask() does nothing, and every worker commits what it published
+  // when it has nothing else to do; commit_here waits for its turn.
+  explicit checkpoint_log(backend& store, bool has_committer = true);
   // Commits what is published, then ends.
   ~checkpoint_log();
 
@@ -63,7 +65,8 @@ public:
   // `mine`: the caller is one of its workers, or null.
   bool commit_here(const acknowledgement_sink* mine);
 
-  // Runs `task` on the committer's thread between two commits and waits for it. Throws what it throws.
+  // Runs `task` between two commits, on the committer's thread where there is one, and waits for it. Throws what it
+  // throws.
   void between_commits(const std::function<void()>& task);
 
   // Why the log failed; null while it has not. Any thread.
@@ -83,11 +86,13 @@ private:
   void acknowledge(const acknowledgement_sink* mine);
   void fail(std::exception_ptr why);
   void give_back_turn() noexcept;
+  void run_in_turn(std::unique_lock<std::mutex>& lock, const std::function<void()>& task);
   [[nodiscard]] bool anything_published() const;
 
   backend& store_;
+  const bool has_committer_;
   mutable std::mutex mutex_;          // everything below but what belongs to the turn
-  std::condition_variable changed_;   // for the committer
+  std::condition_variable changed_;   // for the committer; without one for whoever waits for the turn
   std::condition_variable task_done_;
   std::vector<std::unique_ptr<attached>> lanes_;
   std::vector<const std::function<void()>*> tasks_;

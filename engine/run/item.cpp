@@ -49,6 +49,7 @@ active_item* item_pool::take() {
   taken->step = 0;
   taken->ended = taken->started = taken->backing_off = taken->let_out = false;
   taken->key.clear();
+  taken->submitted = nullptr;
   taken->state = item_state::pending;
   taken->due_ns = taken->bytes = taken->input_digest = 0;
   return taken;

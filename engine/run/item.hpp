@@ -29,6 +29,8 @@ namespace pawl::core {
 
 inline constexpr std::size_t cache_line = 64;
 
+struct submission;
+
 struct alignas(cache_line) active_item {
   // What each step needs.
   void** values = nullptr;           // by value number; null where not alive
@@ -45,6 +47,7 @@ struct alignas(cache_line) active_item {
   bool started = false;              // at most once: the start of its next step is recorded
   bool backing_off = false;          // goes to the timers when its checkpoint is acknowledged
   item_state state = item_state::pending;  // as recorded, or as the checkpoint under way will record it
+  submission* submitted = nullptr;   // where somebody holds a handle of it (run/submission.hpp)
 
   // What admission, the end and failures need.
   alignas(cache_line) std::string key;  // typed (record/key.hpp); capacity is reused

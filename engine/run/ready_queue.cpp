@@ -93,6 +93,12 @@ void ready_queue::release_back_offs() {
   changed_.notify_all();
 }
 
+void ready_queue::wake_one() noexcept {
+  const std::scoped_lock lock(mutex_);
+  wakes_.fetch_add(1, std::memory_order_release);
+  if (idle_ != 0) changed_.notify_one();
+}
+
 void ready_queue::wake_all() noexcept {
   const std::scoped_lock lock(mutex_);
   wakes_.fetch_add(1, std::memory_order_release);

@@ -49,6 +49,8 @@ public:
   void push_backing_off(active_item* item);
   // Back-offs count as over from now on: the run is stopping.
   void release_back_offs();
+  // One who waits looks again, or whoever looks next.
+  void wake_one() noexcept;
   // Everybody who waits looks again.
   void wake_all() noexcept;
 

@@ -17,9 +17,24 @@
 #include <random>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace pawl::core {
 namespace {
+
+// For which run the thread works; runs may begin in a step of another one.
+thread_local const run_state* working_for = nullptr;
+
+class at_work {
+public:
+  explicit at_work(const run_state& run) noexcept : before_(std::exchange(working_for, &run)) {}
+  ~at_work() { working_for = before_; }
+  at_work(const at_work&) = delete;
+  at_work& operator=(const at_work&) = delete;
+
+private:
+  const run_state* const before_;
+};
 
 std::uint64_t seed_of(const run_options& options) { return options.seed ? *options.seed : std::random_device{}(); }
 
@@ -117,6 +132,18 @@ public:
     for (std::thread& one : threads) one.join();
   }
 
+  // A slice of the work of the only worker.
+  [[nodiscard]] bool work_until(std::uint64_t until_ns, bool commits) {
+    const at_work mark(run_);
+    try {
+      return workers_[0]->work_until(until_ns, commits);
+    } catch (...) {
+      run_.fail(std::current_exception());
+      run_.ready.log_failed();
+      return false;
+    }
+  }
+
   // Everything that the workers wrote is durable; false where the log failed.
   [[nodiscard]] bool drain() {
     for (const lane* one : lanes_)
@@ -163,6 +190,7 @@ private:
 
   // A worker itself throws only where memory is out or the engine is wrong: the run then ends with it.
   void work_as(std::size_t number) {
+    const at_work mark(run_);
     try {
       workers_[number]->work();
     } catch (...) {
@@ -226,6 +254,26 @@ void check_transactions(const run_state& run) {
     throw error(errc::bad_argument, head + "a transactional step tried to run it; run it from outside of such a step");
 }
 
+// What is left to do when the workers have come to their end.
+report conclude(run_state& run, const admission& entry, crew& workers, const backend_totals& before,
+                std::optional<watch>& watcher, progress_maker& progress_of) {
+  const run_options& options = run.settings.options;
+  const bool durable = workers.drain();
+  if (watcher) watcher->stop();
+  if (!durable) std::rethrow_exception(run.log.failure());
+  run.store.flush();  // also where that is not asked of each step: what the report counts is on the disk
+  if (const auto why = run.failure()) std::rethrow_exception(why);
+  if (options.progress) {
+    try {
+      options.progress(progress_of.make(true));
+    } catch (...) {
+      throw error(errc::callback_failed,
+                  "run: the progress callback threw in its last call; the run had ended and everything is recorded");
+    }
+  }
+  return make_report(run, workers, before, run.stopping() && !entry.exhausted());
+}
+
 report run_session_from(run_state& run, admission& entry, std::optional<std::uint64_t> size_hint) {
   check_transactions(run);
   const run_options& options = run.settings.options;
@@ -249,20 +297,7 @@ report run_session_from(run_state& run, admission& entry, std::optional<std::uin
     const std::stop_callback on_stop(options.stop, [&] { run.stop(); });
     workers.work();
   }
-  const bool durable = workers.drain();
-  if (watcher) watcher->stop();
-  if (!durable) std::rethrow_exception(run.log.failure());
-  run.store.flush();  // also where that is not asked of each step: what the report counts is on the disk
-  if (const auto why = run.failure()) std::rethrow_exception(why);
-  if (options.progress) {
-    try {
-      options.progress(progress_of.make(true));
-    } catch (...) {
-      throw error(errc::callback_failed,
-                  "run: the progress callback threw in its last call; the run had ended and everything is recorded");
-    }
-  }
-  return make_report(run, workers, before, run.stopping() && !entry.exhausted());
+  return conclude(run, entry, workers, before, watcher, progress_of);
 }
 
 }  // namespace
@@ -276,5 +311,51 @@ report run_session(run_state& run, unfinished_items& source) {
   admission entry(run, source);
   return run_session_from(run, entry, source.size());
 }
+
+report run_session(run_state& run, submitted_items& source) {
+  admission entry(run, source);
+  return run_session_from(run, entry, std::nullopt);
+}
+
+struct hosted_session::parts {
+  parts(run_state& of, submitted_items& source, bool committing)
+      : run(of),
+        entry(of, source),
+        before(of.store.totals()),
+        workers(of, entry),
+        progress_of(of, std::nullopt),
+        commits(committing),
+        on_stop(of.settings.options.stop, [&of] { of.stop(); }) {
+    check_transactions(of);
+    if (!any_timeout(*of.chain)) return;
+    watcher.emplace(of, workers.timers(), nullptr, 0, nullptr);
+    workers.set_watch(*watcher);
+  }
+
+  run_state& run;
+  admission entry;
+  const backend_totals before;
+  crew workers;
+  progress_maker progress_of;
+  std::optional<watch> watcher;
+  const bool commits;
+  const std::stop_callback<std::function<void()>> on_stop;
+};
+
+hosted_session::hosted_session(run_state& run, submitted_items& source, bool commits)
+    : parts_(std::make_unique<parts>(run, source, commits)) {}
+
+hosted_session::~hosted_session() = default;
+
+bool hosted_session::work_until(std::uint64_t until_ns) { return parts_->workers.work_until(until_ns, parts_->commits); }
+
+bool hosted_session::over() const { return parts_->entry.finished() || parts_->run.ready.broken(); }
+
+report hosted_session::finish() {
+  parts_->workers.work();
+  return conclude(parts_->run, parts_->entry, parts_->workers, parts_->before, parts_->watcher, parts_->progress_of);
+}
+
+bool works_here_for(const run_state* run) noexcept { return working_for == run; }
 
 }  // namespace pawl::core

@@ -2,9 +2,13 @@
 #pragma once
 
 #include "run/run_state.hpp"
+#include "run/submitted_items.hpp"
 #include "run/unfinished.hpp"
 
 #include <pawl/report.hpp>
+
+#include <cstdint>
+#include <memory>
 
 namespace pawl::core {
 
@@ -12,5 +16,30 @@ namespace pawl::core {
 // could not go on; what was acknowledged until then is recorded.
 [[nodiscard]] report run_session(run_state& run, const detail::erased_source& source);
 [[nodiscard]] report run_session(run_state& run, unfinished_items& source);
+// Until what is submitted is closed and has ended.
+[[nodiscard]] report run_session(run_state& run, submitted_items& source);
+
+// The same for a caller who owns the loop. One thread at a time; what waits for a commit is committed on the caller's
+// thread where `commits`.
+class hosted_session {
+public:
+  hosted_session(run_state& run, submitted_items& source, bool commits);
+  ~hosted_session();
+  hosted_session(const hosted_session&) = delete;
+  hosted_session& operator=(const hosted_session&) = delete;
+  // worker::work_until.
+  [[nodiscard]] bool work_until(std::uint64_t until_ns);
+  // It was closed or stopped and everything has ended, or its log has failed: finish() returns at once.
+  [[nodiscard]] bool over() const;
+  // Works until it is over. Once.
+  [[nodiscard]] report finish();
+
+private:
+  struct parts;
+  const std::unique_ptr<parts> parts_;
+};
+
+// True on a thread that works for this run right now.
+[[nodiscard]] bool works_here_for(const run_state* run) noexcept;
 
 }  // namespace pawl::core

@@ -13,7 +13,7 @@ namespace pawl::core {
 
 void admission::settle_stored(active_item* item, const stored_item& stored, found& so_far) {
   item->id = stored.id;
-  if (!seen_.insert(stored.id)) {
+  if (submitted_ == nullptr && !seen_.insert(stored.id)) {
     run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
     drop(item);
     return;
@@ -21,7 +21,9 @@ void admission::settle_stored(active_item* item, const stored_item& stored, foun
   ++new_items_;
   run_.note_revision(stored.revision);
   if (run_.verdicts.certainly_stays(stored) && !input_changed(*item, stored)) {
-    run_.count(stored.state);
+    const item_state state = stored.state;
+    if (item->submitted != nullptr) tell_settled(*item, stored);
+    run_.count(state);
     run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
     drop(item);
     return;
@@ -33,13 +35,14 @@ void admission::settle_stored(active_item* item, const stored_item& stored, foun
 void admission::leave_unfinished(active_item* item, const stored_item& stored, std::string_view reason) {
   run_.count(stored.state);
   run_.note_left(item->key, item->step, stored.state, reason);
+  if (item->submitted != nullptr) note_outcome(*item->submitted, stored.state, reason);
   drop(item);
 }
 
 // An item that is stored and has something to do.
 void admission::take_up(active_item* item, found& so_far) {
   stored_item stored;
-  const bool has_input = unfinished_ == nullptr;
+  const bool has_input = item->values[0] != nullptr;
   const bool there = has_input ? resume_.view().find(run_.workflow.id, item->key, stored, true)
                                : resume_.view().load(run_.workflow.id, item->id, stored);
   if (!there)
@@ -59,7 +62,7 @@ void admission::take_up(active_item* item, found& so_far) {
 }
 
 void admission::decide(active_item* item, const stored_item& stored, found& so_far) {
-  const bool has_input = unfinished_ == nullptr;
+  const bool has_input = item->values[0] != nullptr;
   if (!has_input) run_.note_revision(stored.revision);
   if (has_input && input_changed(*item, stored)) {
     run_.counts.changed_inputs.fetch_add(1, std::memory_order_relaxed);
@@ -82,6 +85,7 @@ void admission::decide(active_item* item, const stored_item& stored, found& so_f
   switch (said.kind) {
     case verdict_kind::stay:
       run_.count(stored.state);
+      if (item->submitted != nullptr) tell_settled(*item, stored);
       run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
       drop(item);
       return;

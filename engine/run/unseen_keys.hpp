@@ -7,10 +7,10 @@
 // thread-safe.
 #pragma once
 
+#include "run/growing_ring.hpp"
 #include "store/backend.hpp"
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 namespace pawl::core {
@@ -87,8 +87,8 @@ private:
 
   std::vector<std::uint64_t> slots_;  // a power of two; 0: free
   std::uint64_t size_ = 0;
-  std::deque<std::uint64_t> order_;
-  std::deque<group> groups_;
+  growing_ring<std::uint64_t> order_;
+  growing_ring<group> groups_;
 };
 
 }  // namespace pawl::core

@@ -17,6 +17,8 @@ namespace {
 constexpr std::uint64_t group_ns = 100'000;
 constexpr std::uint64_t own_cost_ns = 150;  // of the engine, for each call
 constexpr std::size_t group_at_most = 256;
+// The same where the caller's time is short: what ends, begins or is called between two looks at the clock.
+constexpr std::size_t slice_at_most = 32;
 // A call that is expected to take longer is not begun with records that nobody was asked to commit.
 constexpr std::uint64_t slow_call_ns = 20'000;
 constexpr std::uint64_t bytes_untold = 256 * 1024;
@@ -81,9 +83,16 @@ void worker::sort_taken() {
   taken_.clear();
 }
 
+void worker::keep_ends() noexcept {
+  for (active_item* item : ended_) {
+    if (item->submitted != nullptr) keep_end(run_, *item);
+    destroy_values(run_.layout, *item);
+  }
+}
+
 // Another worker may be admitting from a slow source: as long as there is something else to do, do not wait for it.
 void worker::retire_ended() {
-  for (active_item* item : ended_) destroy_values(run_.layout, *item);
+  keep_ends();
   if (admission_.retire(ended_, false)) return;
   if (!group_.empty() && ended_.size() < run_.settings.window_items / 2) return;
   ask_for_commit();
@@ -132,6 +141,50 @@ void worker::run_group() {
   tell_counts();
 }
 
+bool worker::work_until(std::uint64_t until_ns, bool commits) {
+  now_ns_ = run_.time.now_ns();
+  for (; !admission_.finished() && !run_.ready.broken(); now_ns_ = run_.time.now_ns()) {
+    if (now_ns_ >= until_ns) {
+      ask_for_commit();
+      return true;
+    }
+    const std::size_t most = std::min(group_size(), slice_at_most);
+    if (run_.stopping()) drain_gates();
+    if (group_.size() < most) run_.ready.take(most - group_.size(), taken_);
+    sort_taken();
+    const bool retires = !ended_.empty();
+    if (retires || run_.stopping()) {
+      keep_ends();
+      static_cast<void>(admission_.retire(ended_, true));
+    }
+    const bool pulled = group_.empty() && admit(most);
+    if (group_.empty() && !pulled && !retires) {
+      if (commits && run_.log.commit_here(&run_.ready)) {
+        unasked_since_ns_ = 0;
+        continue;
+      }
+      ask_for_commit();
+      if (run_transactions_when_idle() || (run_.has_batches && call_incomplete_batch())) continue;
+      return false;
+    }
+    run_group_until(until_ns);
+    if (run_.transactions && run_.transactions->is_due(now_ns_)) run_transactions();
+  }
+  return false;
+}
+
+// The items that there is time for; at least one. The others stay in the group.
+void worker::run_group_until(std::uint64_t until_ns) {
+  std::size_t at = 0;
+  for (; at < group_.size(); ++at) {
+    if (at != 0 && now_ns_ + counts_[group_[at]->step].expected.ns() > until_ns) break;
+    advance(*group_[at]);
+  }
+  group_.erase(group_.begin(), group_.begin() + static_cast<std::ptrdiff_t>(at));
+  if (run_.has_batches) call_due_batches();
+  tell_counts();
+}
+
 // Once for a group: for each is an atomic operation.
 void worker::tell_counts() noexcept {
   run_.counts.steps.fetch_add(std::exchange(steps_, 0), std::memory_order_relaxed);
@@ -163,16 +216,20 @@ void worker::advance(active_item& item) {
     const std::size_t number = item.step;
     const detail::erased_step& step = run_.chain->steps[number];
     if (step.kind == step_kind::transactional) {
-      run_.transactions->push(&item, now_ns_);
+      if (!cancelled(item)) run_.transactions->push(&item, now_ns_);
       return;
     }
     if (run_.batches[number]) {
-      run_.batches[number]->enter(&item, run_.time.now_ns());
+      if (!cancelled(item)) run_.batches[number]->enter(&item, run_.time.now_ns());
       return;
     }
     if (!item.started) {
       if (run_.gates[number] && !run_.gates[number]->enter(&item)) return;
       if (run_.rates[number] && !may_begin(item, number)) return;
+      if (cancelled(item)) {  // behind both, which count on the coming of each that waited there
+        if (run_.gates[number]) leave_gate(number);
+        return;
+      }
       if (step.at_most_once && run_.records) {
         record_start(item);
         return;
@@ -210,6 +267,17 @@ void worker::note_call(const active_item& item, const call_result& result) {
 
 // The run stops: the item stays as it is recorded.
 void worker::give_up(active_item& item) { ended_.push_back(&item); }
+
+// Nobody wants it any more: recorded as skipped.
+bool worker::cancelled(active_item& item) {
+  if (item.submitted == nullptr || !item.submitted->cancelled.load(std::memory_order_relaxed)) return false;
+  result_ = {};
+  result_.end = call_end::skipped;
+  result_.reason = "cancelled";
+  result_.ended_ns = now_ns_ = run_.time.now_ns();
+  record_end(item, item_state::skipped, result_);
+  return true;
+}
 
 void worker::leave_gate(std::size_t step) {
   active_item* next = run_.gates[step]->leave();
@@ -356,6 +424,7 @@ bool worker::record_completed(active_item& item, const detail::erased_step& step
 
 void worker::record_end(active_item& item, item_state state, call_result& result) {
   run_.note_end(state, item.key, item.step, result.reason);
+  if (item.submitted != nullptr) note_outcome(*item.submitted, state, result.reason);
   checkpoint_header header = header_for(
       item, state == item_state::skipped ? checkpoint_kind::skipped : checkpoint_kind::failed, result);
   if (result.sticky) header.flags |= checkpoint_flag::sticky;

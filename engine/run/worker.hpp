@@ -67,6 +67,9 @@ public:
 
   // Works until the run is finished, or its log has failed. Throws nothing that a step, codec or source threw.
   void work();
+  // For a caller who owns the loop: works until there is nothing to do right now, or about until `until_ns`. True
+  // where there is more to do. With `commits`, whatever waits for a commit is committed here when all else is done.
+  [[nodiscard]] bool work_until(std::uint64_t until_ns, bool commits);
 
   // All that it wrote is acknowledged.
   void end() noexcept { loops_.release_acknowledged(); }
@@ -96,9 +99,11 @@ private:
   void take_ready(std::size_t most);
   void sort_taken();
   void retire_ended();
+  void keep_ends() noexcept;
   [[nodiscard]] bool admit(std::size_t most);
   void wait_for_work(std::size_t most, std::uint64_t epoch);
   void run_group();
+  void run_group_until(std::uint64_t until_ns);
 
   void advance(active_item& item);
   // run/transact.cpp
@@ -113,6 +118,7 @@ private:
   void note_call(const active_item& item, const call_result& result);
   void settle_failure(active_item& item, const detail::erased_step& step, call_result& result);
   void give_up(active_item& item);
+  [[nodiscard]] bool cancelled(active_item& item);
   void drain_gates();
   void leave_gate(std::size_t step);
   [[nodiscard]] bool may_begin(active_item& item, std::size_t step);

@@ -15,7 +15,7 @@ applier::applier(journal& from, lmdb_backend& into, lsn applied, const applier_o
       taken_bytes_(from.needs().bytes_written),
       read_(applied) {
   from_.on_starving([this] { wake(); });
-  thread_ = std::thread([this] { work(); });
+  if (options_.own_thread) thread_ = std::thread([this] { work(); });
 }
 
 applier::~applier() { end(); }
@@ -31,6 +31,10 @@ void applier::end() noexcept {
 }
 
 void applier::wake() noexcept {
+  if (!options_.own_thread) {
+    work_here();
+    return;
+  }
   { const std::scoped_lock lock(mutex_); }
   changed_.notify_all();
 }
@@ -52,6 +56,11 @@ void applier::settle(lsn position) {
   if (applied() >= target) return;
   std::unique_lock lock(mutex_);
   wanted_ = std::max(wanted_, target);
+  if (!options_.own_thread) {
+    lock.unlock();
+    work_here();
+    lock.lock();
+  }
   changed_.notify_all();
   changed_.wait(lock, [&] { return failure_ || ending_ || applied() >= target; });
   if (failure_) std::rethrow_exception(failure_);
@@ -98,6 +107,33 @@ bool applier::is_much(std::uint64_t bytes_written) const noexcept {
   const std::uint64_t much =
       long_records_.load(std::memory_order_relaxed) ? long_records_bytes_ : options_.backlog_bytes;
   return bytes_written - taken_bytes_.load(std::memory_order_relaxed) >= much;
+}
+
+// What cannot wait; or all that somebody waits for. By whoever appends, or waits.
+void applier::work_here() noexcept {
+  const std::scoped_lock alone(here_);
+  int past_all = 0;
+  try {
+    for (;;) switch (due_task(past_all)) {
+        case task::end: return;
+        case task::prepare: from_.prepare_segment(); break;
+        case task::fold: fold_some(false); break;
+        case task::fold_ended: fold_some(true); break;
+      }
+  } catch (...) {
+    give_up();
+  }
+}
+
+// `past_all`: folds that were asked for when all was folded in; two of them set the last segment free that can be.
+applier::task applier::due_task(int& past_all) const {
+  const std::scoped_lock lock(mutex_);
+  if (failure_) return task::end;
+  const journal::need needs = from_.needs();
+  if (needs.segment) return task::prepare;
+  if (wanted_ > applied()) return task::fold;
+  if (needs.room && (from_.recorded() != applied() || past_all++ < 2)) return task::fold;
+  return is_much(needs.bytes_written) && from_.recorded() != applied() ? task::fold_ended : task::end;
 }
 
 // Waits until there is something to do.

@@ -28,6 +28,7 @@ struct applier_options {
   std::uint64_t long_records_bytes = std::uint64_t{112} << 20;
   std::size_t long_record = std::size_t{64} << 10;
   std::chrono::milliseconds idle{100};                    // where nothing came for so long, all is folded in
+  bool own_thread = true;                                 // else whoever appends or waits does it, and `idle` says nothing
 };
 
 class applier {
@@ -61,6 +62,8 @@ private:
   };
 
   void work() noexcept;
+  void work_here() noexcept;
+  [[nodiscard]] task due_task(int& past_all) const;
   [[nodiscard]] task next_task();
   [[nodiscard]] transaction* transaction_at(lsn read);
   void sleep(std::unique_lock<std::mutex>& lock, lsn seen);
@@ -88,12 +91,13 @@ private:
   std::atomic<bool> asleep_{false};         // until something is appended
   std::atomic<bool> failed_{false};
 
-  // The thread's.
+  // Whose work it is, the thread's.
   std::array<log_batch, 2> batches_;  // in turn: items of one may be held back while the other is folded
   std::size_t batch_turn_ = 0;
   lsn read_;               // up to here the journal was read
   lsn seen_ = ~lsn{0};     // what was recorded when it last looked, and since when it is that
   std::chrono::steady_clock::time_point seen_since_;
+  std::mutex here_;        // without a thread: who does its work
   std::thread thread_;     // last: starts when the rest stands
 };
 

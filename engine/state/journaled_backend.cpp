@@ -16,7 +16,8 @@ journaled_backend::journaled_backend(std::unique_ptr<lmdb_backend> below, std::u
     : below_(std::move(below)),
       log_(std::move(log)),
       applier_(std::make_unique<applier>(*log_, *below_, applied, options)) {
-  if (log_->options().durability == durability::process) flusher_ = std::make_unique<flusher>(*log_, interval);
+  if (options.own_thread && log_->options().durability == durability::process)
+    flusher_ = std::make_unique<flusher>(*log_, interval);
 }
 
 journaled_backend::~journaled_backend() {

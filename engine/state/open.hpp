@@ -20,7 +20,7 @@ struct state_options {
   pawl::durability durability = durability::power;
   std::uint64_t journal_bytes = std::uint64_t{256} << 20;
   std::chrono::nanoseconds flush_interval = std::chrono::milliseconds(100);  // `process`
-  applier_options applying;
+  applier_options applying;                      // without a thread of its own: no flusher either
   file_system* files = &machine_files();         // for journal/ and blobs/; must outlive the backend
   std::vector<std::string>* warnings = nullptr;  // gets what the user should know: a sentence each
 };

@@ -26,6 +26,7 @@ std::string_view name_of(errc code) noexcept {
     case errc::not_found: return "not_found";
     case errc::stopped: return "stopped";
     case errc::callback_failed: return "callback_failed";
+    case errc::window_full: return "window_full";
   }
   return "unknown";
 }

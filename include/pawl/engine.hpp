@@ -8,12 +8,14 @@
 #pragma once
 
 #include <pawl/amend.hpp>
+#include <pawl/handle.hpp>
 #include <pawl/options.hpp>
 #include <pawl/plan.hpp>
 #include <pawl/report.hpp>
 #include <pawl/table.hpp>
 #include <pawl/workflow.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -30,6 +32,13 @@ struct output_of_workflow;
 
 template <class T>
 class result_range;
+
+/// What a call of engine::poll did.
+struct poll_result {
+  std::uint64_t ended = 0;    ///< items whose handles resolved during it
+  std::size_t in_flight = 0;  ///< items that are submitted and have not ended
+  bool more = false;          ///< the budget was spent before it was seen that nothing can be done right now
+};
 
 /// A state directory, open for this process alone, and the threads that write to it.
 ///
@@ -68,6 +77,53 @@ public:
   /// stays as it is. The report counts unfinished and failed items only. Otherwise as run().
   template <class In, class Out>
   report resume(const workflow_of<In, Out>& workflow, const run_options& options = {});
+
+  /// Takes one item through `workflow`, beside all others that are submitted: returns at once with its handle.
+  ///
+  /// The first call opens a *session* of the workflow, as open() does with default options. `item`: whatever makes an In.
+  /// Its key is read here, under a lock. While as many items as `window_items` are submitted and have not ended, this
+  /// blocks (and throws window_full where that would be for ever: in a step or a callback of the session, or without
+  /// threads::workers). A key that is in flight gives the handle of the item in flight, whatever its input; one that is
+  /// recorded is taken up as run() would: done items resolve at once, and a key that ended a moment ago waits until the
+  /// state shows it.
+  ///
+  /// Nothing is recorded when this returns; an item that a crash forgets has had no effect but perhaps of its first step.
+  /// What the item came to is durable when the handle resolves, as its durability() says. Throws stopped after stop() or
+  /// during close(), key_failed, too_large, bad_argument where a run of the workflow is under way or its session was
+  /// opened with another workflow object (copies are the same), and what making the In throws.
+  template <class In, class Out, class Item = In>
+  handle<Out> submit(const workflow_of<In, Out>& workflow, Item&& item);
+  /// The same, but never blocks: nothing where the window is full, and `item` is untouched then.
+  template <class In, class Out, class Item = In>
+  [[nodiscard]] std::optional<handle<Out>> try_submit(const workflow_of<In, Out>& workflow, Item&& item);
+
+  /// The handle of the item with this key, or nothing where it is neither in flight nor recorded. One that has ended,
+  /// also failed, gives a resolved one. An unfinished one becomes part of the session, if there is one, as resume()
+  /// would take it up (waits and throws as submit()); else its handle resolves at once with the state that it is in.
+  /// Looks into the state after what is recorded so far has been moved there, so it may take a while.
+  template <class In, class Out, class Key>
+  [[nodiscard]] std::optional<handle<Out>> find(const workflow_of<In, Out>& workflow, const Key& key);
+
+  /// Opens a session of `workflow`: a run that goes on until close(), with these options; it counts as a run
+  /// everywhere else. Throws bad_argument where one is open, or a run is under way.
+  template <class In, class Out>
+  void open(const workflow_of<In, Out>& workflow, const run_options& options = {});
+  /// Takes nothing more for the session, waits until all of it has ended (working on it, without threads::workers), and
+  /// reports on it as run() does, every submission of a key that was not in flight counting as one item. Throws what
+  /// the session failed with, and bad_argument where none is open or a step or callback of it calls this.
+  template <class In, class Out>
+  report close(const workflow_of<In, Out>& workflow);
+
+  /// For a host that owns the loop, with threads::flusher or none: works on all sessions on the caller's thread, which
+  /// calls every step, codec and callback, until nothing can be done right now or `budget` is spent. What is begun is
+  /// finished: a step that is longer than what is left of the budget overruns it, one that was so before is begun only
+  /// at the front of a call. A batch, the group of a transactional step, and all rounds of a loop are one call each. In
+  /// steady state nothing is allocated, but for batches and transactions. With threads::none see there for what may block.
+  ///
+  /// Returns at once where nothing is to be done; items may wait for the disk meanwhile. Throws bad_argument with
+  /// threads::workers, for a negative budget, and where another poll is under way, in another thread or around this
+  /// call; and, once, what a session failed with.
+  poll_result poll(seconds budget);
 
   /// Sets items back so that they go on at the step named `from_step`, with the kept results of earlier steps and a new
   /// generation: idempotency keys of the steps that are done again are new. The next run() or resume() does them.
@@ -121,8 +177,9 @@ public:
   /// not wait for it. The engine may go before the view.
   [[nodiscard]] table_view view() const;
 
-  /// Ends every run under way: nothing new starts, running steps see their stop token requested, what they
-  /// complete is recorded, run() returns. Returns at once.
+  /// Ends every run and session under way: nothing new starts, running steps see their stop token requested, what they
+  /// complete is recorded, run() returns. Returns at once. A session then takes nothing more; close() still reports on
+  /// it, and what it left is found and submitted again as after a restart.
   void stop() noexcept;
 
   /// The state directory.
@@ -137,6 +194,12 @@ private:
   [[nodiscard]] report resume_erased(std::shared_ptr<const detail::chain> chain, const run_options& options);
   [[nodiscard]] amend_report rerun_erased(const std::string& workflow, const detail::chain* chain,
                                           std::string_view from_step, const rerun_options& options);
+  [[nodiscard]] detail::submission_ref submit_erased(const std::shared_ptr<const detail::chain>& chain,
+                                                     const detail::erased_input& input, bool may_wait);
+  [[nodiscard]] detail::submission_ref find_erased(const std::shared_ptr<const detail::chain>& chain,
+                                                   const std::string& typed_key);
+  void open_erased(std::shared_ptr<const detail::chain> chain, const run_options& options);
+  [[nodiscard]] report close_erased(const std::shared_ptr<const detail::chain>& chain);
   [[nodiscard]] bool read_result(const detail::chain& chain, const std::string& typed_key,
                                  const detail::value_type& type, void* storage) const;
   [[nodiscard]] pawl::plan plan_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) const;

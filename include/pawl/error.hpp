@@ -27,7 +27,8 @@ enum class errc : unsigned char {
   schema_mismatch = 12, ///< stored bytes have a schema that cannot be read as the type asked for
   not_found = 14,       ///< no such workflow, step or item in the state
   stopped = 15,         ///< the engine was stopped or has failed before
-  callback_failed = 16, ///< a callback of the host (progress, logger) threw
+  callback_failed = 16, ///< a callback of the host (progress, logger, handle) threw
+  window_full = 17,     ///< as many items as the window holds are submitted and have not ended
 };
 
 /// The name of a code as it is spelled above.

@@ -80,6 +80,18 @@ enum class opening : std::uint8_t {
   exclusive,  ///< one process; a second one is refused with the pid of the first
 };
 
+/// Which threads the engine has.
+enum class threads : std::uint8_t {
+  workers,  ///< those that call steps (engine_options::workers), and its own for the storage
+  flusher,  ///< steps and callbacks run in engine::poll and engine::run, on the caller's thread; what is recorded is
+            ///< flushed and moved to LMDB on threads of the engine's, which call nothing of the user's
+  none,     ///< as `flusher`, but the caller's thread does that, too: with durability::power a poll that finds nothing
+            ///< else to do blocks for one flush, and now and then a call moves a batch of records to LMDB, which
+            ///< takes some tenths of a second. With durability::process a power cut may take back what was recorded
+            ///< since the last such call, however long ago. Refused, for they need a thread: time-outs, progress, signals,
+            ///< transactional steps
+};
+
 struct engine_options {
   pawl::durability durability = durability::power;
   pawl::opening opening = opening::exclusive;
@@ -88,9 +100,10 @@ struct engine_options {
   /// Room for what is recorded and not yet folded into LMDB, bytes of files; 16 MiB to 1 TiB. They grow to it as
   /// needed, are written over again and again, and do not shrink. Where it is full, recording waits.
   std::uint64_t journal_bytes = std::uint64_t{256} << 20;
-  /// Threads that call steps during run(); 0: one per core.
+  pawl::threads threads = pawl::threads::workers;
+  /// With threads::workers: how many call steps, in a run and where items are submitted; 0: one per core.
   std::size_t workers = 0;
-  /// Items taken from the source and not finished yet, at most.
+  /// Items taken from the source, or submitted, and not finished yet, at most.
   std::size_t window_items = 8192;
   /// Bytes of the results held in memory for them, at most (one item may exceed it alone).
   std::size_t window_bytes = std::size_t{64} << 20;

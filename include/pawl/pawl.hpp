@@ -8,6 +8,7 @@
 #include <pawl/describe.hpp>
 #include <pawl/engine.hpp>
 #include <pawl/error.hpp>
+#include <pawl/handle.hpp>
 #include <pawl/loop.hpp>
 #include <pawl/options.hpp>
 #include <pawl/outcome.hpp>

@@ -26,6 +26,25 @@ using result_type = std::conditional_t<std::is_same_v<T, output_of_workflow>, Ou
 /// A typed key as the engine stores it. Compiled.
 [[nodiscard]] std::string typed_key(void (*write)(const void* key, key_sink& into), const void* key);
 
+template <class Key>
+std::string typed_key_of(const Key& key) {
+  static_assert(usable_key<std::decay_t<const Key&>>, "engine: a key is text or an integer");
+  const std::decay_t<const Key&> own(key);
+  return typed_key(
+      [](const void* from, key_sink& into) { write_key(*static_cast<const std::decay_t<const Key&>*>(from), into); }, &own);
+}
+
+/// Item is deduced as for a forwarding reference. The result refers to `item`.
+template <class In, class Item>
+erased_input make_input(std::remove_reference_t<Item>& item) {
+  static_assert(std::is_move_constructible_v<In>, "engine.submit: the workflow's input type cannot be moved");
+  (void)sizeof(typename decltype(element_problem<In, Item&&>())::problem);
+  using held = std::remove_reference_t<Item>;
+  return {const_cast<std::remove_const_t<held>*>(&item), [](void* self, void* storage) {
+            construct_input<In>(storage, static_cast<Item&&>(*static_cast<held*>(self)));
+          }};
+}
+
 /// Storage for a value that somebody else constructs.
 template <class T>
 class result_slot {
@@ -125,6 +144,35 @@ report engine::resume(const workflow_of<In, Out>& workflow, const run_options& o
   return resume_erased(detail::chain_of(workflow), options);
 }
 
+template <class In, class Out, class Item>
+handle<Out> engine::submit(const workflow_of<In, Out>& workflow, Item&& item) {
+  return handle<Out>(submit_erased(detail::chain_of(workflow), detail::make_input<In, Item>(item), true));
+}
+
+template <class In, class Out, class Item>
+std::optional<handle<Out>> engine::try_submit(const workflow_of<In, Out>& workflow, Item&& item) {
+  detail::submission_ref ref = submit_erased(detail::chain_of(workflow), detail::make_input<In, Item>(item), false);
+  if (ref.empty()) return std::nullopt;
+  return handle<Out>(std::move(ref));
+}
+
+template <class In, class Out, class Key>
+std::optional<handle<Out>> engine::find(const workflow_of<In, Out>& workflow, const Key& key) {
+  detail::submission_ref ref = find_erased(detail::chain_of(workflow), detail::typed_key_of(key));
+  if (ref.empty()) return std::nullopt;
+  return handle<Out>(std::move(ref));
+}
+
+template <class In, class Out>
+void engine::open(const workflow_of<In, Out>& workflow, const run_options& options) {
+  open_erased(detail::chain_of(workflow), options);
+}
+
+template <class In, class Out>
+report engine::close(const workflow_of<In, Out>& workflow) {
+  return close_erased(detail::chain_of(workflow));
+}
+
 template <class In, class Out>
 amend_report engine::rerun(const workflow_of<In, Out>& workflow, std::string_view from_step,
                            const rerun_options& options) {
@@ -146,13 +194,7 @@ template <class T, class In, class Out, class Key>
 auto engine::result(const workflow_of<In, Out>& workflow, const Key& key) const {
   using value = detail::result_type<T, Out>;
   static_assert(has_codec_v<value>, "engine.result<T>: T has no codec");
-  static_assert(detail::usable_key<std::decay_t<const Key&>>, "engine.result: a key is text or an integer");
-  const std::decay_t<const Key&> own(key);
-  const std::string typed = detail::typed_key(
-      [](const void* from, detail::key_sink& into) {
-        detail::write_key(*static_cast<const std::decay_t<const Key&>*>(from), into);
-      },
-      &own);
+  const std::string typed = detail::typed_key_of(key);
   detail::result_slot<value> slot;
   std::optional<value> found;
   if (read_result(*detail::chain_of(workflow), typed, detail::value_type_of<value>(), slot.storage()))

@@ -50,6 +50,7 @@ struct value_type {
   std::string_view cpp_name;           ///< for messages only
   void (*destroy)(void*) noexcept;     ///< null where trivial
   bool (*copy)(void* to, const void* from);  ///< copy-constructs at `to`; null where the type cannot be copied
+  void (*move)(void* to, void* from);  ///< move-constructs at `to`; null where the type cannot be moved
   // The codec. All null where the type has none (only an item's input may lack one).
   const schema& (*describe)();
   void (*encode)(const void* value, encoder& out);
@@ -205,6 +206,12 @@ struct erased_source {
   void* self = nullptr;
   bool (*next)(void* self, void* storage) = nullptr;
   std::optional<std::uint64_t> size;    ///< where known: for progress only
+};
+
+/// One input that is submitted: constructs it at `storage`. May throw, and has constructed nothing then.
+struct erased_input {
+  void* self = nullptr;
+  void (*construct)(void* self, void* storage) = nullptr;
 };
 
 }  // namespace pawl::detail

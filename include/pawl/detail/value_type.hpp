@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <type_traits>
+#include <utility>
 
 namespace pawl::detail {
 
@@ -48,6 +50,8 @@ constexpr value_type make_value_type() {
       ::new (to) T(*static_cast<const T*>(from));
       return true;
     };
+  if constexpr (std::is_move_constructible_v<T>)
+    made.move = [](void* to, void* from) { ::new (to) T(std::move(*static_cast<T*>(from))); };
   if constexpr (traits_of<T>.comparable) made.same = &same_values<T>;
   if constexpr (has_codec_v<T>) {
     made.describe = &schema_of<T>;

@@ -1,0 +1,143 @@
+// How long a call of poll takes a host that owns its loop, while many items are
+// in flight.
+//
+//   build/bench/poll --in-flight 10000 --items 2000000 --budget-us 200
+//
+// One thread submits as long as there is room and polls; each item goes through
+// three steps that do nothing and return 100 bytes. Prints one JSON object: the
+// distribution of the times of poll, and the share of calls within --limit-us.
+#include "support/engine_options.hpp"
+#include "support/fresh_directory.hpp"
+
+#include <pawl/pawl.hpp>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+using payload = std::array<std::uint8_t, 100>;
+
+auto steps_that_do_nothing() {
+  const auto changed = [](const payload& before) {
+    payload after = before;
+    ++after[0];
+    return after;
+  };
+  return pawl::workflow<"poll">(pawl::step<"first">([](std::uint64_t n) {
+                                  payload made{};
+                                  made[1] = static_cast<std::uint8_t>(n);
+                                  return made;
+                                }),
+                                pawl::step<"second">(changed), pawl::step<"third">(changed));
+}
+
+struct measured {
+  std::vector<double> times_us;  // of poll, shortest first
+  std::vector<double> submit_us; // of all that is submitted between two polls, the same
+  std::uint64_t working = 0;     // polls in which something ended
+  std::uint64_t in_flight_least = 0;  // after the first time that the window was full, while there was more to submit
+  double seconds = 0;
+};
+
+measured measure(pawl::engine& engine, std::uint64_t items, std::chrono::duration<double> budget) {
+  using clock = std::chrono::steady_clock;
+  const auto w = steps_that_do_nothing();
+  measured made;
+  made.times_us.reserve(std::size_t{1} << 22);
+  made.submit_us.reserve(std::size_t{1} << 22);
+  bool was_full = false;
+  made.in_flight_least = items;
+  const auto began = clock::now();
+  auto at = began;
+  for (std::uint64_t next = 0;;) {
+    while (next < items) {
+      if (!engine.try_submit(w, next)) {
+        was_full = true;
+        break;
+      }
+      ++next;
+    }
+    const auto before = clock::now();
+    const pawl::poll_result now = engine.poll(budget);
+    const auto after = clock::now();
+    // Until the window is full for the first time memory is being made.
+    if (was_full) {
+      made.submit_us.push_back(std::chrono::duration<double, std::micro>(before - at).count());
+      made.times_us.push_back(std::chrono::duration<double, std::micro>(after - before).count());
+      made.working += now.ended != 0;
+      if (next < items) made.in_flight_least = std::min<std::uint64_t>(made.in_flight_least, now.in_flight);
+    }
+    at = after;
+    if (next == items && now.in_flight == 0) break;
+  }
+  made.seconds = std::chrono::duration<double>(clock::now() - began).count();
+  std::sort(made.times_us.begin(), made.times_us.end());
+  std::sort(made.submit_us.begin(), made.submit_us.end());
+  return made;
+}
+
+double quantile(const std::vector<double>& sorted, double share) {
+  return sorted.empty() ? 0 : sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))];
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CLI::App app{"How long a call of poll takes while many items are in flight"};
+  std::uint64_t items = 2'000'000;
+  double budget_us = 200;
+  double limit_us = 300;
+  std::filesystem::path parent = ".";
+  pawl::engine_options options = bench::quiet_options();
+  options.threads = pawl::threads::flusher;
+  options.window_items = 10'000;
+  const std::map<std::string, pawl::threads> kinds = {{"flusher", pawl::threads::flusher}, {"none", pawl::threads::none}};
+  app.add_option("--items", items, "How many")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--budget-us", budget_us, "Of a poll")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--limit-us", limit_us, "Within which the share of calls is told")->capture_default_str();
+  app.add_option("--threads", options.threads, "Of the engine: flusher or none")->transform(CLI::CheckedTransformer(kinds));
+  bench::add_engine_options(app, options);
+  bench::add_directory_option(app, parent);
+  CLI11_PARSE(app, argc, argv);
+
+  const bench::fresh_directory directory(parent);
+  measured made;
+  {
+    pawl::engine engine(directory.path() / "state", options);
+    made = measure(engine, items, std::chrono::duration<double, std::micro>(budget_us));
+  }
+  const auto within = std::upper_bound(made.times_us.begin(), made.times_us.end(), limit_us) - made.times_us.begin();
+  nlohmann::ordered_json json;
+  json["items"] = items;
+  json["in_flight"] = options.window_items;
+  json["in_flight_least"] = made.in_flight_least;
+  json["durability"] = bench::name_of(options.durability);
+  json["threads"] = options.threads == pawl::threads::none ? "none" : "flusher";
+  json["budget_us"] = budget_us;
+  json["polls"] = made.times_us.size();
+  json["polls_with_ends"] = made.working;
+  json["p50_us"] = quantile(made.times_us, 0.5);
+  json["p99_us"] = quantile(made.times_us, 0.99);
+  json["p999_us"] = quantile(made.times_us, 0.999);
+  json["max_us"] = quantile(made.times_us, 1);
+  json["limit_us"] = limit_us;
+  json["within_limit"] = made.times_us.empty() ? 0 : static_cast<double>(within) / static_cast<double>(made.times_us.size());
+  json["submit_p999_us"] = quantile(made.submit_us, 0.999);
+  json["seconds"] = made.seconds;
+  json["steps_per_second"] = 3 * static_cast<double>(items) / made.seconds;
+  std::cout << json.dump() << '\n';
+  return 0;
+} catch (const std::exception& failure) {
+  std::cerr << "poll: " << failure.what() << '\n';
+  return 1;
+}
