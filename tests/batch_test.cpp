@@ -67,6 +67,19 @@ TEST_CASE("from the first unfinished item on, what is new waits for the next bat
   CHECK(all.size() == 0);
 }
 
+TEST_CASE("addresses as far apart as they can be are sorted like others") {
+  batch all;
+  checkpoint_group far;
+  far.completed({.item = (item_id{1} << item_bits) - 1, .sequence = 2, .workflow = 65535});
+  far.completed({.item = 0, .sequence = 3, .workflow = 0});
+  far.completed({.item = 1, .sequence = 4, .workflow = 0});
+  gather(all, far);
+  REQUIRE(all.size() == 3);
+  CHECK(all.at(0).header.sequence == 3);
+  CHECK(all.at(1).header.sequence == 4);
+  CHECK(all.at(2).header.sequence == 2);
+}
+
 TEST_CASE("where all have ended nothing waits") {
   batch all;
   checkpoint_group group;

@@ -217,6 +217,42 @@ TEST_CASE("a disk that is full when the journal wants to grow makes appending wa
   }
 }
 
+TEST_CASE("whoever gives up making room while a segment is made in vain is not waited for") {
+  small_journal small;
+  auto log = small.open();
+  append(*log, 'a');
+  small.files.before = [&](memory_files::operation what, const std::filesystem::path& path) {
+    if (what != memory_files::operation::write || path.filename() == "new-1" ||
+        path.filename().string().rfind("new-", 0) != 0)
+      return;
+    log->give_up_room(std::make_exception_ptr(error(errc::disk_full, "LMDB has no room")));
+    throw_file_error(ENOSPC, "write", path);
+  };
+  errc met{};
+  for (int i = 0; i < 12 && met == errc{}; ++i) {
+    try {
+      append(*log, 'b', 8'000);
+    } catch (const error& failure) {
+      met = failure.code();
+    }
+  }
+  CHECK(met == errc::disk_full);
+}
+
+TEST_CASE("a journal that has failed asks for nothing that would be of use to appending alone") {
+  small_journal small;
+  auto log = small.open();
+  append(*log, 'a');
+  small.files.before = [](memory_files::operation what, const std::filesystem::path& path) {
+    if (what == memory_files::operation::sync) throw_file_error(EIO, "flush", path);
+  };
+  // More than half of the segment: another one is wanted.
+  CHECK_THROWS_AS(append(*log, 'b', 20'000), error);
+  small.files.before = nullptr;
+  CHECK_FALSE(log->needs().segment);
+  CHECK_FALSE(log->needs().room);
+}
+
 TEST_CASE("a flush that fails ends the journal: nothing is taken any more, and what was acknowledged is found") {
   small_journal small;
   auto log = small.open();

@@ -334,7 +334,8 @@ void journal::wait_for_room(std::unique_lock<std::mutex>& lock) {
   flush();
   if (tell_starving_) tell_starving_();
   lock.lock();
-  room_.wait(lock, [&] { return room_changes_ != changes; });
+  // Whoever gives segments free may have given up meanwhile, and tells it once.
+  room_.wait(lock, [&] { return room_changes_ != changes || no_room_; });
   starving_ = false;
 }
 
@@ -362,6 +363,7 @@ journal::need journal::needs() const {
   const std::scoped_lock lock(mutex_);
   need now;
   now.bytes_written = bytes_written_;
+  if (failed()) return now;  // nothing will be appended any more; what is recorded is still to be applied
   now.room = starving_;
   if (pool_.has_free()) return now;
   now.room = starving_ || (pool_.is_full() && live_.size() > 1);

@@ -166,32 +166,41 @@ void blob_store::forget(std::span<const blob_name> names) {
     if (name.epoch == epoch_) unnamed_.erase(name.number);
 }
 
-void blob_store::discard(std::span<const blob_name> names) noexcept {
+void blob_store::discard(std::uint64_t commit, std::span<const blob_name> names) {
   for (const blob_name name : names) {
     if (name.epoch != epoch_) continue;
     ahead_.drop(name.number);
-    {
-      const std::scoped_lock lock(mutex_);
-      if (unnamed_.erase(name.number) == 0) continue;
-    }
-    try {
-      remove(name);
-    } catch (const error&) {  // left to the next opening
-    }
+    const std::scoped_lock lock(mutex_);
+    if (unnamed_.erase(name.number) != 0) dropped_.push_back({commit, name});
   }
 }
 
+void blob_store::drop_after(std::uint64_t commit, blob_name name) {
+  const std::scoped_lock lock(mutex_);
+  dropped_.push_back({commit, name});
+}
+
 void blob_store::remove_dropped(const environment& env) noexcept {
-  if (dropped_.empty()) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (dropped_.empty()) return;
+  }
   try {
-    const std::uint64_t oldest = env.oldest_reader();
-    std::erase_if(dropped_, [&](const dropped_file& one) {
-      if (one.commit > oldest) return false;
-      remove(one.name);
-      return true;
-    });
+    remove_dropped(env.oldest_reader());
   } catch (const error&) {  // room is lost until the next opening collects it; nothing else is
   }
+}
+
+void blob_store::remove_dropped(std::uint64_t oldest) {
+  std::vector<blob_name> now;
+  {
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(dropped_, [&](const dropped_file& one) {
+      if (one.commit <= oldest) now.push_back(one.name);
+      return one.commit <= oldest;
+    });
+  }
+  for (const blob_name name : now) remove(name);
 }
 
 std::vector<blob_name> blob_store::list() const {

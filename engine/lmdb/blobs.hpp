@@ -60,12 +60,15 @@ public:
   std::size_t make_all_durable();
   // These are named by a durable commit from now on.
   void forget(std::span<const blob_name> names);
-  // No row came to name these: a later checkpoint of the same batch replaced them.
-  void discard(std::span<const blob_name> names) noexcept;
+  // No row came to name these: a later checkpoint of the same batch, which is `commit`, replaced them. A reader who laid
+  // the journal over an older snapshot may still want them.
+  void discard(std::uint64_t commit, std::span<const blob_name> names);
   // To be removed once no snapshot is older than `commit`.
-  void drop_after(std::uint64_t commit, blob_name name) { dropped_.push_back({commit, name}); }
+  void drop_after(std::uint64_t commit, blob_name name);
   // Removes what can be removed now. Failures are left to the next opening.
   void remove_dropped(const environment& env) noexcept;
+  // The same, where this commit is the oldest that somebody sees. Throws pawl::error(io).
+  void remove_dropped(std::uint64_t oldest);
   // What lies in the directory.
   [[nodiscard]] std::vector<blob_name> list() const;
   void remove(blob_name name) const { files_.remove(path_of(name)); }
@@ -88,6 +91,7 @@ private:
   file_system& files_;
   bool journaled_;
   std::mutex mutex_;  // down to staging_
+  std::vector<dropped_file> dropped_;
   std::unordered_set<std::uint64_t> unnamed_;  // stored, and named by no durable commit
   std::uint64_t next_ = 1;
   std::uint64_t stored_ = 0;                   // files, ever
@@ -96,7 +100,6 @@ private:
   std::uint64_t durable_ = 0;                  // of stored_
   bool lost_ = false;                          // a flush has failed
   flush_ahead ahead_;
-  std::vector<dropped_file> dropped_;
 };
 
 }  // namespace pawl::core

@@ -288,7 +288,7 @@ void folding::finish(write_transaction& txn, folding_totals& totals) {
   ++totals.commits;
   totals.flushes += 2;  // LMDB flushes the pages and then the meta page
   blobs_.forget(named_);
-  blobs_.discard(unused_);
+  blobs_.discard(number, unused_);
   for (const blob_name name : unnamed_) blobs_.drop_after(number, name);
   blobs_.remove_dropped(env_);
   env_.clear_dead_readers();

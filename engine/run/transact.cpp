@@ -1,13 +1,17 @@
-// A group of transactional calls and its commit: the worker's part of it.
+// Groups of transactional calls and their commits: the worker's part of it.
 //
 // The order, which engine/README.md explains:
 //
 //   turn -> snapshot -> [call, keep or undo its writes, write its checkpoint] for each -> commit
 //
 // Calls see the snapshot and what the group has written, all of it in memory. The
-// checkpoints go into a lane of their own, which the commit takes together with
+// checkpoints go into a lane of the group's own, which the commit takes together with
 // the writes; they never pass through the journal. Until the commit has returned
 // nothing of the items has changed.
+//
+// While a commit is under way the next group is called, where enough items wait: it
+// also sees what the group in front has written. Its own commit begins when that one
+// has returned; where that fails, nothing of either has happened.
 
 #include "run/worker.hpp"
 
@@ -18,23 +22,35 @@
 #include <utility>
 
 namespace pawl::core {
+namespace {
+
+constexpr std::uint64_t results_of_a_group = std::uint64_t{16} << 20;  // bytes of records; one transaction takes them
+
+}  // namespace
 
 // True where a group was run.
 bool worker::run_transactions() {
-  if (!run_.transactions || run_.stopping() || !run_.transactions->begin(transaction_)) return false;
+  if (!run_.transactions || run_.stopping()) return false;
+  for (auto& one : transaction_groups_)
+    if (!one) one = std::make_unique<transaction_group>(run_.store.large_threshold());
+  transaction_group* now = transaction_groups_[0].get();
+  if (!run_.transactions->begin(now->items)) return false;
   ask_for_commit();  // what is recorded is not to wait for it
   const std::uint64_t began_ns = run_.time.now_ns();
-  std::size_t called = 0;
-  try {
-    called = run_transaction();
-  } catch (...) {
-    called = 0;
-    run_.fail(std::current_exception());
+  std::size_t groups = 0;
+  {
+    const table_store::turn turn(*run_.store.tables());
+    transaction_group* committing = nullptr;
+    do {
+      ++groups;
+      call_group(*now, committing);
+      if (committing != nullptr) end_group(*committing);
+      committing = begin_commit(*now) ? now : nullptr;
+      now = transaction_groups_[now == transaction_groups_[0].get() ? 1 : 0].get();
+    } while (committing != nullptr && !run_.stopping() && run_.transactions->next(now->items));
+    if (committing != nullptr) end_group(*committing);
   }
-  for (; called < transaction_.size() && run_.stopping(); ++called)
-    if (transaction_[called] != nullptr) give_up(*transaction_[called]);
-  run_.transactions->end(std::span(transaction_).subspan(called), began_ns, run_.time.now_ns());
-  transaction_.clear();
+  run_.transactions->end(began_ns, run_.time.now_ns(), groups);
   tell_counts();
   return true;
 }
@@ -47,36 +63,79 @@ bool worker::run_transactions_when_idle() {
   return run_transactions();
 }
 
-// Calls the items of transaction_ and commits; returns how many were called. What throws concerns the run. Items that it
-// has handed on are null.
-std::size_t worker::run_transaction() {
-  table_store& store = *run_.store.tables();
-  const table_store::turn turn(store);
-  // Everything that is recorded of these items lies in front of here, and the checkpoints must follow it.
-  const log_position recorded = run_.store.recorded();
-  open_transaction tables(store, run_.known_tables);
-  if (!transaction_lane_) transaction_lane_ = std::make_unique<lane>(1, run_.store.large_threshold());
+// Calls the group's items, as many as one transaction holds; the others wait on. `before`: the group whose commit is under
+// way, or null. What throws concerns the run.
+void worker::call_group(transaction_group& group, const transaction_group* before) {
   std::size_t called = 0;
-  std::size_t completed = 0;
-  for (; called < transaction_.size() && !run_.stopping() && !tables.full(); ++called) {
-    if (called + values_ahead < transaction_.size()) prefetch_latest_value(run_.layout, *transaction_[called + values_ahead]);
-    if (call_in_transaction(*transaction_[called], tables)) ++completed;
-    else transaction_[called] = nullptr;
+  group.any = false;
+  try {
+    // Everything that is recorded of these items lies in front of here, and the checkpoints must follow it.
+    group.recorded = run_.store.recorded();
+    group.tables.emplace(*run_.store.tables(), run_.known_tables, before != nullptr ? &before->tables->writes() : nullptr);
+    const auto full = [&] { return group.tables->full() || group.checkpoints.pending() > results_of_a_group; };
+    for (; called < group.items.size() && !run_.stopping() && !full(); ++called) {
+      if (called + values_ahead < group.items.size()) prefetch_latest_value(run_.layout, *group.items[called + values_ahead]);
+      if (call_in_transaction(*group.items[called], group)) group.any = true;
+      else group.items[called] = nullptr;
+    }
+  } catch (...) {
+    run_.fail(std::current_exception());
+    give_up_group(group);
+    return;
   }
-  if (completed == 0) return called;
-  transaction_groups_.clear();
-  const lane_position position = transaction_lane_->gather(transaction_groups_);
-  store.commit_tables(tables.writes(), transaction_groups_, recorded);
+  if (!run_.stopping()) {
+    run_.transactions->put_back(std::span(group.items).subspan(called));
+  } else {
+    for (std::size_t i = called; i < group.items.size(); ++i) give_up(*group.items[i]);
+  }
+  group.items.resize(called);
+}
+
+void worker::give_up_group(transaction_group& group) {
+  group.any = false;
+  for (active_item* item : group.items)
+    if (item != nullptr) give_up(*item);
+  group.items.clear();
+}
+
+// False where there is nothing to commit.
+bool worker::begin_commit(transaction_group& group) {
+  if (!group.any) {
+    group.items.clear();
+    return false;
+  }
+  try {
+    group.records.clear();
+    group.position = group.checkpoints.gather(group.records);
+    run_.store.tables()->begin_commit(group.tables->writes(), group.records, group.recorded);
+    return true;
+  } catch (...) {
+    run_.fail(std::current_exception());
+    give_up_group(group);
+    return false;
+  }
+}
+
+// Waits for the commit.
+void worker::end_group(transaction_group& group) {
+  try {
+    run_.store.tables()->end_commit();
+  } catch (...) {
+    run_.fail(std::current_exception());
+    give_up_group(group);
+    return;
+  }
   transaction_acknowledged_.clear();
-  transaction_lane_->acknowledge(position, transaction_acknowledged_);
-  for (std::size_t i = 0; i < called; ++i)
-    if (transaction_[i] != nullptr) finish_transaction(*transaction_[i]);
+  group.checkpoints.acknowledge(group.position, transaction_acknowledged_);
+  for (active_item* item : group.items)
+    if (item != nullptr) finish_transaction(*item);
+  group.items.clear();
   run_.ready.acknowledged(transaction_acknowledged_, true);
-  return called;
 }
 
 // True where the call is part of the transaction. Otherwise nothing of it is, and the item is on its way elsewhere.
-bool worker::call_in_transaction(active_item& item, open_transaction& tables) {
+bool worker::call_in_transaction(active_item& item, transaction_group& group) {
+  open_transaction& tables = *group.tables;
   const std::size_t number = item.step;
   const detail::erased_step& step = run_.chain->steps[number];
   {
@@ -87,9 +146,9 @@ bool worker::call_in_transaction(active_item& item, open_transaction& tables) {
   }
   note_call(item, result_);
   if (result_.end == call_end::completed) {
-    transaction_lane_->begin(completed_header(item, step, result_), {});
-    if (!records_result(step, number) || write_result(*transaction_lane_, item, step, result_)) {
-      transaction_lane_->finish(nullptr);
+    group.checkpoints.begin(completed_header(item, step, result_), {});
+    if (!records_result(step, number) || write_result(group.checkpoints, item, step, result_)) {
+      group.checkpoints.finish(nullptr);
       tables.keep();
       return true;
     }

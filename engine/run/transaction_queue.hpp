@@ -19,10 +19,10 @@ namespace pawl::core {
 
 class transaction_queue {
 public:
-  // `window`: how many items there are at most. Where there are other workers a group takes at most half of them, so
-  // that the others can get the next one ready beside it.
+  // `window`: how many items there are at most. Where there are other workers a group takes at most a third of them: one
+  // is committed, one is called, and the others get the next one ready.
   transaction_queue(std::size_t window, std::size_t workers)
-      : group_max_(std::clamp<std::size_t>(workers > 1 ? window / 2 : window, 1, group_at_most)), waiting_(window) {}
+      : group_max_(std::clamp<std::size_t>(workers > 1 ? window / 3 : window, 1, group_at_most)), waiting_(window) {}
 
   void push(active_item* item, std::uint64_t now_ns) {
     const std::scoped_lock lock(mutex_);
@@ -38,12 +38,23 @@ public:
     taken_ = true;
     return true;
   }
-  // Gives back the turn, and what was not called.
-  void end(std::span<active_item* const> left, std::uint64_t began_ns, std::uint64_t now_ns) {
+  // Whoever has the turn: another group, where what waits is worth not to wait for the commit of the one before.
+  [[nodiscard]] bool next(item_group& into) {
+    const std::scoped_lock lock(mutex_);
+    if (waiting_.empty() || waiting_.size() < group_max_ / 2) return false;
+    waiting_.pop(group_max_, into);
+    return true;
+  }
+  // What was taken and not called waits on.
+  void put_back(std::span<active_item* const> left) {
     const std::scoped_lock lock(mutex_);
     waiting_.push(left);
+  }
+  // Gives back the turn. Between the two moments lay so many groups.
+  void end(std::uint64_t began_ns, std::uint64_t now_ns, std::size_t groups) {
+    const std::scoped_lock lock(mutex_);
     since_ns_ = now_ns;
-    took_ns_ = now_ns - began_ns;
+    took_ns_ = (now_ns - began_ns) / groups;
     taken_ = false;
   }
 

@@ -17,12 +17,13 @@
 #include "run/loop.hpp"
 #include "run/resume.hpp"
 #include "run/run_state.hpp"
+#include "run/transaction_group.hpp"
 #include "run/watch.hpp"
-#include "store/table_access.hpp"
 
 #include <pawl/context.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <exception>
 #include <stop_token>
@@ -109,8 +110,11 @@ private:
   // run/transact.cpp
   bool run_transactions();
   bool run_transactions_when_idle();
-  [[nodiscard]] std::size_t run_transaction();
-  [[nodiscard]] bool call_in_transaction(active_item& item, open_transaction& tables);
+  void call_group(transaction_group& group, const transaction_group* before);
+  [[nodiscard]] bool call_in_transaction(active_item& item, transaction_group& group);
+  [[nodiscard]] bool begin_commit(transaction_group& group);
+  void end_group(transaction_group& group);
+  void give_up_group(transaction_group& group);
   void finish_transaction(active_item& item);
   void call(active_item& item, const detail::erased_step& step, call_result& result);
   void call_function(const detail::erased_step& step, detail::call_frame& frame, call_result& result);
@@ -168,11 +172,9 @@ private:
   item_group group_;  // to be run in this round
   item_group ended_;  // to be retired
   item_group let_out_;  // of a rate_gate
-  // Of the transaction under way, if there is one.
-  item_group transaction_;
-  transaction* tx_ = nullptr;
-  std::unique_ptr<lane> transaction_lane_;  // made by the first one
-  std::vector<std::span<const std::byte>> transaction_groups_;
+  // Of transactions: one that is called, one whose commit is under way. Made by the first one.
+  std::array<std::unique_ptr<transaction_group>, 2> transaction_groups_;
+  transaction* tx_ = nullptr;  // of the call under way
   acknowledged_items transaction_acknowledged_;
   item_group batch_;    // of a batch_gate, to be called
   item_group going_on_; // of a batch, to be driven further

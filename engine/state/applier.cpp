@@ -66,21 +66,25 @@ void applier::settle(lsn position) {
   if (failure_) std::rethrow_exception(failure_);
 }
 
-void applier::settle_with(lsn position, const table_writes& writes,
-                          std::span<const std::span<const std::byte>> transaction_groups) {
-  std::unique_lock lock(mutex_);
-  transaction mine{std::min(position, from_.recorded()), writes, transaction_groups};
-  transaction_ = &mine;
+void applier::begin_transaction(lsn position, const table_writes& writes,
+                                std::span<const std::span<const std::byte>> groups) {
+  const std::scoped_lock lock(mutex_);
+  transaction_ = transaction{std::min(position, from_.recorded()), &writes, groups};
   changed_.notify_all();
-  changed_.wait(lock, [&] { return failure_ || mine.committed; });
-  transaction_ = nullptr;
-  if (!mine.committed) std::rethrow_exception(failure_);
+}
+
+void applier::end_transaction() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return failure_ || transaction_->committed; });
+  const bool committed = transaction_->committed;
+  transaction_.reset();
+  if (!committed) std::rethrow_exception(failure_);
 }
 
 // The transaction that waits, where everything in front of it has been read.
 applier::transaction* applier::transaction_at(lsn read) {
   const std::scoped_lock lock(mutex_);
-  return transaction_ != nullptr && read >= transaction_->behind ? transaction_ : nullptr;
+  return transaction_ && !transaction_->committed && read >= transaction_->behind ? &*transaction_ : nullptr;
 }
 
 void applier::drain() {
@@ -148,7 +152,7 @@ applier::task applier::next_task() {
     if (std::exchange(seen_, recorded) != recorded) seen_since_ = now;
     const bool idle = now - seen_since_ >= options_.idle;
     const bool behind = recorded != applied();
-    if (transaction_ != nullptr && !transaction_->committed) return task::fold;
+    if (transaction_ && !transaction_->committed) return task::fold;
     if (wanted_ > applied() || needs.room || (behind && idle)) return task::fold;
     if (behind && is_much(needs.bytes_written)) return task::fold_ended;
     sleep(lock, recorded);
@@ -182,7 +186,7 @@ void applier::fold_some(bool hold_back) {
   const auto groups = any ? std::span<const std::span<const std::byte>>(now.groups)
                           : std::span<const std::span<const std::byte>>{};
   transaction* const with = transaction_at(read_);
-  const folded done = with != nullptr ? into_.fold_with(groups, read_, with->writes, with->groups)
+  const folded done = with != nullptr ? into_.fold_with(groups, read_, *with->writes, with->groups)
                                       : into_.fold(groups, begin, read_, hold_back && !long_records && now.bytes >= batch_bytes);
   const lsn after = done.applied;
   if (with == nullptr && done.checkpoints != 0)

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace pawl::core {
@@ -44,9 +45,11 @@ public:
   void note_appended();
   // Waits until everything up to `position` that is recorded is folded in. Throws what made the applier give up.
   void settle(lsn position);
-  // The same, with a transaction of tables in the LMDB transaction that takes in the last of it: on the disk when it
-  // returns. One at a time.
-  void settle_with(lsn position, const table_writes& writes, std::span<const std::span<const std::byte>> transaction);
+  // The same is begun, with a transaction of tables in the LMDB transaction that takes in the last of it. One at a time;
+  // what is given must stay until the end.
+  void begin_transaction(lsn position, const table_writes& writes, std::span<const std::span<const std::byte>> groups);
+  // It is on the disk when it returns. Throws as settle().
+  void end_transaction();
   // Folds in everything and records that nothing is left. Nothing may be appended any more.
   void drain();
   [[nodiscard]] lsn applied() const noexcept { return applied_.load(std::memory_order_acquire); }
@@ -56,7 +59,7 @@ private:
 
   struct transaction {
     lsn behind;
-    const table_writes& writes;
+    const table_writes* writes;
     std::span<const std::span<const std::byte>> groups;
     bool committed = false;
   };
@@ -81,7 +84,7 @@ private:
   mutable std::mutex mutex_;  // wanted_, ending_, failure_, transaction_
   std::condition_variable changed_;
   lsn wanted_ = 0;
-  transaction* transaction_ = nullptr;  // of who waits for it
+  std::optional<transaction> transaction_;
   bool ending_ = false;
   std::exception_ptr failure_;
 

@@ -50,12 +50,22 @@ void journaled_backend::commit(std::span<const std::span<const std::byte>> group
 // Past the journal, straight into LMDB, together with what the journal has in front of it.
 void journaled_backend::commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
                                       std::uint64_t behind) {
-  applier_->settle_with(behind, writes, groups);
-  std::uint64_t bytes = writes.bytes();
-  for (const auto group : groups) bytes += group.size();
+  begin_commit(writes, groups, behind);
+  end_commit();
+}
+
+void journaled_backend::begin_commit(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                                     std::uint64_t behind) {
+  applier_->begin_transaction(behind, writes, groups);
+  committing_bytes_ = writes.bytes();
+  for (const auto group : groups) committing_bytes_ += group.size();
+}
+
+void journaled_backend::end_commit() {
+  applier_->end_transaction();
   commits_.fetch_add(1, std::memory_order_relaxed);
   flushes_of_tables_.fetch_add(2, std::memory_order_relaxed);
-  bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  bytes_.fetch_add(committing_bytes_, std::memory_order_relaxed);
 }
 
 std::size_t journaled_backend::large_threshold() const { return value_size_max_in_journal; }

@@ -32,6 +32,9 @@ public:
   table_id open_table(const table_schema& table) override { return below_->open_table(table); }
   void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
                      std::uint64_t behind) override;
+  void begin_commit(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                    std::uint64_t behind) override;
+  void end_commit() override;
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override {
     return below_->store_large(schema_hash, value);
   }
@@ -49,6 +52,7 @@ private:
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> flushes_of_tables_{0};
+  std::uint64_t committing_bytes_ = 0;  // of the transaction under way
 };
 
 }  // namespace pawl::core

@@ -90,8 +90,8 @@ bool batch::sort_by_counting() {
   const auto [least, greatest] = std::minmax_element(
       order_.begin(), order_.end(), [](const entry& a, const entry& b) { return a.address < b.address; });
   const item_address first = least->address;
+  if (greatest->address - first >= 4 * order_.size() + 1024) return false;  // the difference plus one may not fit
   const item_address range = greatest->address - first + 1;
-  if (range > 4 * order_.size() + 1024) return false;
   places_.assign(range + 1, 0);
   for (const entry& one : order_) ++places_[one.address - first + 1];
   for (std::size_t i = 1; i < places_.size(); ++i) places_[i] += places_[i - 1];

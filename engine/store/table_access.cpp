@@ -82,11 +82,34 @@ bool open_transaction::get(const detail::table_desc& table, std::string_view key
   const auto id = known_.find(table, *snapshot_);
   if (!id) return false;
   make_whole_key(table, *id, key, whole_);
-  if (const table_writes::change* written = writes_.find(whole_)) {
-    value = as_bytes(written->value);
-    return !written->erased;
+  if (const table_writes::change* last = written(whole_)) {
+    value = as_bytes(last->value);
+    return !last->erased;
   }
   return snapshot_->get(whole_, value);
+}
+
+// What was written last of this key; null where nothing was. The snapshot may or may not have what the group in front has
+// written: it is the same.
+const table_writes::change* open_transaction::written(std::string_view whole) const {
+  if (const table_writes::change* own = writes_.find(whole)) return own;
+  return before_ != nullptr ? before_->find(whole) : nullptr;
+}
+
+// The next key of the same table that was written, as table_snapshot::seek.
+bool open_transaction::seek_written(std::string& whole, bool behind, const table_writes::change*& found) const {
+  const std::string* least = nullptr;
+  for (const table_writes* one : {before_, &writes_}) {  // of two with the same key the later one
+    if (one == nullptr) continue;
+    const table_writes::changes& all = one->all();
+    const auto at = behind ? all.upper_bound(whole) : all.lower_bound(whole);
+    if (at == all.end() || !same_table(at->first, whole) || (least != nullptr && *least < at->first)) continue;
+    least = &at->first;
+    found = &at->second;
+  }
+  if (least == nullptr) return false;
+  whole = *least;
+  return true;
 }
 
 // The next entry of the snapshot or of what was written, whichever comes first; of two with the same key the written one.
@@ -96,16 +119,16 @@ bool open_transaction::seek(const detail::table_desc& table, std::string& key, b
   if (!id) return false;
   make_whole_key(table, *id, key, whole_);
   for (;; behind = true) {
-    const table_writes::changes& all = writes_.all();
-    const auto written = behind ? all.upper_bound(whole_) : all.lower_bound(whole_);
-    const bool any_written = written != all.end() && same_table(written->first, whole_);
+    std::string changed = whole_;
+    const table_writes::change* last = nullptr;
+    const bool any_written = seek_written(changed, behind, last);
     std::string stored = whole_;
     const bool any_stored = snapshot_->seek(stored, behind, value) && same_table(stored, whole_);
     if (!any_written && !any_stored) return false;
-    const bool take_written = any_written && (!any_stored || written->first <= stored);
-    whole_ = take_written ? written->first : stored;
-    if (take_written && written->second.erased) continue;
-    if (take_written) value = as_bytes(written->second.value);
+    const bool take_written = any_written && (!any_stored || changed <= stored);
+    whole_ = take_written ? changed : stored;
+    if (take_written && last->erased) continue;
+    if (take_written) value = as_bytes(last->value);
     key = whole_.substr(table_id_size);
     return true;
   }

@@ -44,9 +44,9 @@ private:
 // A group of transactional calls. Whoever has it has the store's turn.
 class open_transaction final : public detail::table_sink {
 public:
-  // Both must outlive it.
-  open_transaction(table_store& store, known_tables& known)
-      : store_(store), known_(known), snapshot_(store.read_tables()) {}
+  // All must outlive it. `before`: what the group in front has written, where its commit is under way; null: nothing is.
+  open_transaction(table_store& store, known_tables& known, const table_writes* before = nullptr)
+      : store_(store), known_(known), before_(before), snapshot_(store.read_tables()) {}
 
   bool get(const detail::table_desc& table, std::string_view key, std::span<const std::byte>& value) override;
   bool seek(const detail::table_desc& table, std::string& key, bool behind, std::span<const std::byte>& value) override;
@@ -62,9 +62,12 @@ public:
 
 private:
   void check_room(const detail::table_desc& table, std::size_t more) const;
+  [[nodiscard]] const table_writes::change* written(std::string_view whole) const;
+  [[nodiscard]] bool seek_written(std::string& whole, bool behind, const table_writes::change*& found) const;
 
   table_store& store_;
   known_tables& known_;
+  const table_writes* const before_;
   const std::unique_ptr<table_snapshot> snapshot_;
   table_writes writes_;
   std::string whole_;  // reused

@@ -84,6 +84,14 @@ public:
   // which is taken in first, in the same transaction where that can be. Throws as backend::commit does.
   virtual void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
                              std::uint64_t behind) = 0;
+  // The same, but it may return while that is under way: end_commit() must follow before the next one and the turn's end,
+  // and until then `writes` and what `groups` point at stay as they are.
+  virtual void begin_commit(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                            std::uint64_t behind) {
+    commit_tables(writes, groups, behind);
+  }
+  // It is durable when it returns. Throws as commit_tables() does.
+  virtual void end_commit() {}
 
 private:
   std::mutex writing_;

@@ -81,6 +81,14 @@ public:
     below_->tables()->commit_tables(writes, {}, behind);
     below_->tables()->commit_tables({}, groups, behind);
   }
+  void begin_commit(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
+                    std::uint64_t behind) override {
+    if (split_) commit_tables(writes, groups, behind);
+    else below_->tables()->begin_commit(writes, groups, behind);
+  }
+  void end_commit() override {
+    if (!split_) below_->tables()->end_commit();
+  }
 
 private:
   const std::unique_ptr<backend> below_;
