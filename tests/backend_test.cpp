@@ -350,7 +350,7 @@ TEMPLATE_TEST_CASE("the next item's id follows the greatest that was admitted", 
 TEMPLATE_TEST_CASE("what is removed is gone with its key, its values and its counts, and its id is not given again", "",
                    lmdb_store, memory_store) {
   opened<TestType> one;
-  for (const std::uint64_t id : {0, 1, 2, 3}) one.take(id, text_key("k" + std::to_string(id)), id == 2 ? 1 : 3);
+  for (const std::uint64_t id : {0u, 1u, 2u, 3u}) one.take(id, text_key("k" + std::to_string(id)), id == 2 ? 1 : 3);
   const auto before = one.store.read();
   const item_id gone[] = {1, 3, 17};  // the last of which never was
   one.store.remove(one.workflow.id, gone, 5);

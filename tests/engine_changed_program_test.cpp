@@ -383,9 +383,9 @@ TEST_CASE("changed program: a result with a new field") {
 }
 
 TEST_CASE("changed program: a last result with a new field") {
-  story one(pawl::workflow<"w">(read(), parse(), parse_1()), "read", "parse", [](const std::string& key) { return key; });
-  const auto now = pawl::workflow<"w">(read(), parse(), parse_2());
-  CHECK(one.engine.result(now, "4")->text == "4 read parse");
+  story one(pawl::workflow<"w">(read(), check(), parse_1()), "read", "check", [](const std::string& key) { return key; });
+  const auto now = pawl::workflow<"w">(read(), check(), parse_2());
+  CHECK(one.engine.result(now, "4")->text == "4 read check");
   CHECK(one.engine.result(now, "4")->length == 7);  // the member's initialiser
 }
 

@@ -129,7 +129,7 @@ TEST_CASE("a workflow that is not worked on loses nothing by age") {
 
 TEST_CASE("of what is left so many stay as ended last, in whatever order they came") {
   some_items one;
-  for (const std::uint64_t at : {5, 1, 4, 2, 3}) one.done(today + at);
+  for (const std::uint64_t at : {5u, 1u, 4u, 2u, 3u}) one.done(today + at);
   one.failed(today);
   const prune_report made = one.prune(keep_at_most(2), {.now_us = today + 10});
   CHECK(made.done == 5);
@@ -145,7 +145,7 @@ TEST_CASE("of what is left so many stay as ended last, in whatever order they ca
 
 TEST_CASE("age first, then the count of what that left") {
   some_items one;
-  for (const std::uint64_t age : {50, 40, 3, 2, 1, 0}) one.done(today - age * day);
+  for (const std::uint64_t age : {50u, 40u, 3u, 2u, 1u, 0u}) one.done(today - age * day);
   const prune_report made = one.prune({.done_for_s = 30 * 86'400.0, .done_at_most = 3}, {.now_us = today});
   CHECK(made.by_age == 2);
   CHECK(made.by_count == 1);
@@ -154,10 +154,10 @@ TEST_CASE("age first, then the count of what that left") {
 }
 
 TEST_CASE("few at once come to the same as all at once, and a dry run counts the same and changes nothing") {
-  const std::size_t at_once = GENERATE(1, 2, 3, 7, 9, 10, 1000);
+  const std::size_t at_once = GENERATE(1u, 2u, 3u, 7u, 9u, 10u, 1000u);
   CAPTURE(at_once);
   some_items one;
-  for (const std::uint64_t at : {3, 9, 1, 7, 7, 7, 2, 8, 5}) one.done(today + at * day);
+  for (const std::uint64_t at : {3u, 9u, 1u, 7u, 7u, 7u, 2u, 8u, 5u}) one.done(today + at * day);
   for (const bool dry : {true, false}) {
     const prune_report made = one.prune({.done_for_s = 5 * 86'400.0, .done_at_most = 4}, {.now_us = today + 9 * day},
                                         {.dry_run = dry, .found_at_once = at_once});
