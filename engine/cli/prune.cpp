@@ -69,7 +69,9 @@ void add_prune(CLI::App& tool, std::function<int()>& chosen) {
   command->add_option("WORKFLOW", given->workflow, "Whose items")->required()->type_name("");
   command->add_option("--done-for", given->done_for, "Those that ended longer ago than that: 90s, 15m, 12h, 30d, 4w")
       ->type_name("AGE");
-  command->add_option("--done-at-most", given->done_at_most, "Of what is left, all but the N that ended last")->type_name("N");
+  command->add_option("--done-at-most", given->done_at_most, "Of what is left, all but the N that ended last")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
   command->add_flag("--dry-run", given->dry_run, "Only say what would be removed");
   command->footer(
       "Example:\n  pawl prune crawl.pawl crawl --done-for 30d --done-at-most 1000000\n\n"
