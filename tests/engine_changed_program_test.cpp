@@ -132,9 +132,11 @@ public:
                    {"migrated", report.migrated},
                    {"held", report.held}}) == expected.reported);
     if (report.held != 0) CHECK(report.first_failures.at(0).reason == expected.reason);
-    for (const std::string& change : expected.changes) CHECK_THAT(to_string(report), Contains("the chain changed: " + change));
+    for (const std::string& change : expected.changes)
+      CHECK_THAT(to_string(report), Contains("the chain changed: " + change));
     if (report.redone != 0)
-      CHECK_THAT(to_string(report), Contains(std::to_string(report.redone) + " did recorded steps again because the chain changed"));
+      CHECK_THAT(to_string(report),
+                 Contains(std::to_string(report.redone) + " did recorded steps again because the chain changed"));
 
     called.clear();
     CHECK(engine.run(now, source, rerun()).done == keys.size());

@@ -244,7 +244,9 @@ TEST_CASE("long results go with their items, and so do long keys that look alike
   const auto w = pawl::workflow<"w">(pawl::step<"read">([](const std::string& key) {
                                        return std::string(key.size() % 10 * 10'000, 'x');  // 0 to 90,000: in chunks
                                      }).keep(),
-                                     pawl::step<"write">([](const std::string& text) { return text + std::string(400'000, 'y'); }));
+                                     pawl::step<"write">([](const std::string& text) {
+                                       return text + std::string(400'000, 'y');
+                                     }));
   std::vector<std::string> keys;
   for (int i = 0; i < 12; ++i) keys.push_back(same + std::string(static_cast<std::size_t>(i), 'z'));
   {
@@ -291,6 +293,37 @@ TEST_CASE("what is removed stays so after a crash: the journal does not bring it
     CHECK(id_of(engine, 0) == 200);
   }
   CHECK(contradictions(dir / "state", true) == none);
+}
+
+TEST_CASE("items of one workflow are removed while another one runs") {
+  const temp_dir dir;
+  counting told;
+  const auto w = told.workflow();
+  const auto other = pawl::workflow<"other">(pawl::step<"read">([](int n) { return n; }),
+                                             pawl::step<"write">([](int n) { return n; }));
+  {
+    pawl::engine engine(dir / "state", quiet());
+    REQUIRE(engine.run(w, numbers(3000)).done == 3000);
+    pawl::report beside;
+    std::thread runs([&] { beside = engine.run(other, numbers(20'000)); });
+    for (std::uint64_t left = 2900; left > 0; left -= 100) {
+      const pawl::prune_report made = engine.prune(w, {.done_at_most = left});
+      CHECK(made.removed == 100);
+    }
+    runs.join();
+    CHECK(beside.done == 20'000);
+    CHECK(engine.run(other, numbers(20'000)).settled_before == 20'000);
+  }
+  CHECK(contradictions(dir / "state", true) == none);
+  CHECK(entries_of(dir / "state") == "items 20100, index 20100, chunks 0, files 0");
+}
+
+TEST_CASE("a workflow says in words what it lets go, and keeps it with another key") {
+  counting told;
+  const auto w = told.workflow().retain({.done_for = 36h, .done_at_most = 1000}).key([](int n) { return n + 1; });
+  CHECK_THAT(to_string(w.describe()), Contains("\n  done   items are removed after 36.0 h, and down to 1,000\n"));
+  CHECK_THAT(to_json(w.describe()), Contains("\"done_for_s\":129600,\"done_at_most\":1000,"));
+  CHECK_THAT(to_json(told.workflow().describe()), Contains("\"done_for_s\":null,\"done_at_most\":null,"));
 }
 
 TEST_CASE("what says nothing, or cannot be, is refused with a sentence") {

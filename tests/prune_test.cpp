@@ -174,7 +174,8 @@ TEST_CASE("when it is enough it ends, with what it has done") {
   some_items one;
   for (int i = 0; i < 5; ++i) one.done(today);
   int asked = 0;
-  const prune_report made = one.prune(keep_at_most(1), {.now_us = today}, {.found_at_once = 2, .enough = [&] { return ++asked > 1; }});
+  const prune_report made = one.prune(keep_at_most(1), {.now_us = today},
+                                      {.found_at_once = 2, .enough = [&] { return ++asked > 1; }});
   CHECK(made.removed == 2);
   CHECK(one.left() == "2 3 4");
   CHECK(one.record().oldest_done_us == 0);  // what is left was not looked through to the end

@@ -29,7 +29,8 @@ seconds duration_in(const std::string& text) {
   double number = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  static constexpr std::pair<std::string_view, double> units[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}};
+  static constexpr std::pair<std::string_view, double> units[] = {
+      {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}};
   for (const auto& [name, length] : units)
     if (failure == std::errc{} && unit == name) return seconds(number * length);
   throw usage_error("--done-for '" + escaped(text) + "' is no duration; write a number and s, m, h, d or w: 30d");

@@ -80,7 +80,8 @@ void check_items(snapshot& view, const workflow_record& workflow, std::vector<st
       say(ids[i], std::string("cannot be read: ") + failure.what());
     }
   }
-  if (view.count(workflow.id).by_state != counted.by_state) found.push_back("the counters of " + workflow.name + " differ from a scan");
+  if (view.count(workflow.id).by_state != counted.by_state)
+    found.push_back("the counters of " + workflow.name + " differ from a scan");
 }
 
 std::uint64_t address_in(std::string_view key) {
@@ -108,7 +109,8 @@ std::vector<std::string> contradictions(const std::filesystem::path& state, bool
   std::set<std::string> named;
   for (const auto& [key, address] : in.at("files")) {
     const auto bytes = std::as_bytes(std::span{key});
-    const std::string name = std::to_string(read_big_endian(bytes.first(8))) + "-" + std::to_string(read_big_endian(bytes.subspan(8)));
+    const std::string name =
+        std::to_string(read_big_endian(bytes.first(8))) + "-" + std::to_string(read_big_endian(bytes.subspan(8)));
     named.insert(name);
     std::uint64_t item = 0;
     std::memcpy(&item, address.data(), sizeof item);
@@ -116,7 +118,8 @@ std::vector<std::string> contradictions(const std::filesystem::path& state, bool
     if (!std::filesystem::exists(state / "blobs" / name)) found.push_back("file " + name + " is gone");
   }
   for (const auto& one : std::filesystem::directory_iterator(state / "blobs"))
-    if (at_rest && !named.contains(one.path().filename().string())) found.push_back("file " + one.path().filename().string() + " lies there for nobody");
+    if (at_rest && !named.contains(one.path().filename().string()))
+      found.push_back("file " + one.path().filename().string() + " lies there for nobody");
   return found;
 }
 
