@@ -49,6 +49,7 @@ public:
     return record;
   }
   void commit(std::span<const std::span<const std::byte>>) override { ++commits_; }
+  void remove(workflow_id, std::span<const item_id>, std::uint64_t) override {}
   large_object store_large(std::uint64_t, std::span<const std::byte>) override {
     throw std::logic_error("no value here is large");
   }

@@ -4,6 +4,7 @@
 #include "amend.hpp"
 #include "inspect/typed_key.hpp"
 #include "plan.hpp"
+#include "prune.hpp"
 #include "record/key.hpp"
 #include "results.hpp"
 #include "run/checkpoint_log.hpp"
@@ -14,9 +15,11 @@
 #include "slots/slot_store.hpp"
 #include "state/open.hpp"
 #include "store/table_access.hpp"
+#include "store/workflows.hpp"
 #include "submissions.hpp"
 #include "tell/default_logger.hpp"
 
+#include <pawl/detail/chain_draft.hpp>
 #include <pawl/error.hpp>
 
 #include <spdlog/spdlog.h>
@@ -263,12 +266,15 @@ public:
         registered_(owner, run_) {
     run_.slots = owner.slots.get();
     core::release_unneeded_slots(run_);
-    owner.logger->info("event=run_started workflow={} workers={} known_items={}", chain->name, run_.settings.workers,
+    owner.logger->info("event=run_started workflow={} workers={} next_item={}", chain->name, run_.settings.workers,
                        record_.next_item);
     for (const core::chain_revision& old : record_.revisions) {
       const core::chain_difference& change = run_.verdicts.difference(old.id);
       for (const std::string& one : change.migrations)
         owner.logger->info("event=results_migrate workflow={} revision={} change=\"{}\"", chain->name, old.id, one);
+      if (!change.input.empty())
+        owner.logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id,
+                           change.input);
       if (!change.identical)
         owner.logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id,
                            change.text);
@@ -286,6 +292,7 @@ public:
           "steps_saved={} seconds={:.3f}",
           name, made.items, made.done, made.failed, made.skipped, made.pending, made.in_progress, made.resumed,
           made.steps_saved, made.seconds);
+      retain(made);
       return made;
     } catch (const std::system_error& failure) {
       throw error(errc::io, std::string("run: a thread could not be had from the system: ") + failure.what() +
@@ -297,6 +304,28 @@ public:
   }
 
 private:
+  // What .retain says. The run is over and recorded, whatever becomes of this.
+  void retain(report& made) {
+    const std::optional<detail::retain_rule>& rule = run_.chain->retain;
+    if (!rule || made.stopped) return;
+    const std::string& name = run_.chain->name;
+    try {
+      owner_.store->settle();
+      const auto view = owner_.store->read();
+      const core::workflow_record now = core::workflow_named(view->workflows(), name);
+      const std::uint64_t now_us = run_.time.unix_us();
+      if (!core::worth_pruning(now, view->count(now.id), *rule, now_us)) return;
+      view->release();
+      const prune_report pruned = core::prune_items(*owner_.store, name, *rule, {now_us, run_.started_us},
+                                                    {.enough = [this] { return run_.stopping(); }});
+      made.removed = pruned.removed;
+      owner_.logger->info("event=items_removed workflow={} removed={} by_age={} by_count={} doubted={}", name,
+                          pruned.removed, pruned.by_age, pruned.by_count, pruned.doubted);
+    } catch (const std::exception& failure) {
+      owner_.logger->error("event=retention_failed workflow={} reason=\"{}\"", name, core::printable(failure.what()));
+    }
+  }
+
   core::workflow_record open_workflow(const detail::chain& chain) {
     const core::recorded_chain recorded(chain);
     core::workflow_record record;
@@ -373,6 +402,16 @@ void engine::skip(std::string_view workflow, const any_key& key, std::string_vie
   impl_->amend(std::string(workflow), [&](const core::commit_group& commit) {
     core::skip_item(*impl_->store, commit, workflow, core::stored_key(key), reason);
   });
+}
+
+prune_report engine::prune(std::string_view workflow, const retain_options& limits, bool dry_run) {
+  const detail::retain_rule rule = detail::retain_rule_of(limits, "prune");
+  prune_report made;
+  impl_->amend(std::string(workflow), [&](const core::commit_group&) {
+    made = core::prune_items(*impl_->store, workflow, rule, {.now_us = core::system_clock().unix_us()},
+                             {.dry_run = dry_run});
+  });
+  return made;
 }
 
 void engine::open_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) {

@@ -70,11 +70,7 @@ plan make_plan(backend& store, const detail::chain& chain, const run_options& op
                                  said.reason});
     return true;
   });
-  for (const revision_id one : recorded) {
-    const chain_difference& change = verdicts.difference(one);
-    made.changes.insert(made.changes.end(), change.migrations.begin(), change.migrations.end());
-    if (!change.identical) made.changes.push_back(change.text);
-  }
+  for (const revision_id one : recorded) tell_changes(verdicts.difference(one), made.changes);
   for (const auto& [step, items] : again)
     made.done_again.push_back(step < chain.steps.size()
                                   ? "step " + std::to_string(step + 1) + " '" + chain.steps[step].name +

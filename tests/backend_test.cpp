@@ -347,6 +347,68 @@ TEMPLATE_TEST_CASE("the next item's id follows the greatest that was admitted", 
   CHECK(one.store.open_workflow("crawl", three_steps(), {}).next_item == 42);
 }
 
+TEMPLATE_TEST_CASE("what is removed is gone with its key, its values and its counts, and its id is not given again", "",
+                   lmdb_store, memory_store) {
+  opened<TestType> one;
+  for (const std::uint64_t id : {0u, 1u, 2u, 3u}) one.take(id, text_key("k" + std::to_string(id)), id == 2 ? 1 : 3);
+  const auto before = one.store.read();
+  const item_id gone[] = {1, 3, 17};  // the last of which never was
+  one.store.remove(one.workflow.id, gone, 5);
+  const auto view = one.store.read();
+  stored_item item;
+  CHECK_FALSE(view->find(one.workflow.id, text_key("k1"), item, true));
+  CHECK_FALSE(view->load(one.workflow.id, 3, item));
+  REQUIRE(view->find(one.workflow.id, text_key("k0"), item, true));
+  CHECK(item.state == item_state::done);
+  REQUIRE(view->find(one.workflow.id, text_key("k2"), item, true));
+  CHECK(one.fetched(item, item.result, *view) == "result 0");
+  const workflow_counts counts = view->count(one.workflow.id);
+  CHECK(counts.by_state == std::array<std::uint64_t, 5>{0, 1, 1, 0, 0});
+  CHECK(counts.completed == std::vector<std::uint64_t>{2, 1, 1});
+  std::vector<item_id> left;
+  view->scan(one.workflow.id, 0, nullptr, [&](const stored_item& each) {
+    left.push_back(each.id);
+    return true;
+  });
+  CHECK(left == std::vector<item_id>{0, 2});
+  CHECK(before->load(one.workflow.id, 3, item));  // a snapshot from before still has it
+
+  // Removing again changes nothing; the key can come again, with another id.
+  one.store.remove(one.workflow.id, gone, 6);
+  CHECK(one.store.read()->count(one.workflow.id) == counts);
+  const workflow_record now = one.store.open_workflow("crawl", three_steps(), {});
+  CHECK(now.next_item == 4);
+  CHECK(now.oldest_done_us == 6);
+  one.take(4, text_key("k3"), 0);
+  const auto after = one.store.read();
+  REQUIRE(after->find(one.workflow.id, text_key("k3"), item, true));
+  CHECK(item.id == 4);
+  CHECK(item.generation == 0);
+  CHECK(item.state == item_state::pending);
+}
+
+TEMPLATE_TEST_CASE("all items of a workflow can be removed, those of another stay", "", lmdb_store, memory_store) {
+  opened<TestType> one;
+  const workflow_record other = one.store.open_workflow("other", three_steps(), {});
+  checkpoint_group group;
+  std::vector<item_id> all;
+  for (std::uint64_t id = 0; id < 500; ++id) {
+    one.add(group, id, text_key("k" + std::to_string(id)), 3);
+    all.push_back(id);
+  }
+  group.admitted({.item = 0, .text = text_key("k7"), .workflow = other.id});
+  one.commit(group);
+  one.store.remove(one.workflow.id, all, 0);
+  const auto view = one.store.read();
+  CHECK(view->count(one.workflow.id).by_state == std::array<std::uint64_t, 5>{});
+  stored_item item;
+  CHECK_FALSE(view->find(one.workflow.id, text_key("k7"), item, true));
+  CHECK(view->find(other.id, text_key("k7"), item, true));
+  CHECK(view->count(other.id).by_state[0] == 1);
+  CHECK(view->workflows()[0].next_item == 500);
+  CHECK_THROWS_AS(one.commit(checkpoint_group().completed({.item = 7, .sequence = 5, .workflow = one.workflow.id})), error);
+}
+
 TEMPLATE_TEST_CASE("what contradicts the store is refused, and nothing is taken after that", "", lmdb_store,
                    memory_store) {
   opened<TestType> one;

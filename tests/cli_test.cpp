@@ -10,9 +10,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <thread>
 
 using nlohmann::json;
 using pawl::test::content_of_file;
@@ -567,6 +569,53 @@ TEST_CASE("retry leaves sticky failures alone until it is told") {
   CHECK(json::parse(run_tool({"status", state, "--json"}).out)["workflows"][0].at("pending") == 3);
 }
 
+TEST_CASE("prune removes done items by age and count, and the program does them again") {
+  const temp_dir dir;
+  const std::string state = dir / "s";
+  make_shop(state, {"a", "b", "c", "bad", "no"});
+  const auto done = [&] { return json::parse(run_tool({"status", state, "--json"}).out)["workflows"][0].at("done"); };
+  const said dry = run_tool({"prune", state, "shop", "--done-at-most", "1", "--dry-run"});
+  CHECK(dry.code == 0);
+  CHECK(dry.out == "shop: 2 of 3 done items would be removed\n");
+  CHECK(done() == 3);
+  CHECK(run_tool({"prune", state, "shop", "--done-for", "1.5h"}).out == "shop: 0 of 3 done items removed\n");
+  const said made = run_tool({"prune", state, "shop", "--done-at-most", "1"});
+  CHECK(made.code == 0);
+  CHECK(made.err.empty());
+  CHECK(made.out == "shop: 2 of 3 done items removed\n");
+  CHECK(done() == 1);
+  CHECK(run_tool({"show", state, "a"}).code == 3);
+  CHECK(run_tool({"show", state, "c"}).code == 0);
+  CHECK(run_tool({"show", state, "bad"}).code == 0);
+  CHECK(run_tool({"show", state, "no"}).code == 0);
+  {
+    pawl::engine engine(state, quiet());
+    const pawl::report report = engine.run(shop(), std::vector<std::string>{"a", "b", "c"});
+    CHECK(report.done == 3);
+    CHECK(report.settled_before == 1);
+  }
+  CHECK(done() == 3);
+}
+
+TEST_CASE("prune says what it does not understand, and what the clock alone says") {
+  const temp_dir dir;
+  const std::string state = dir / "s";
+  make_shop(state, {"a"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(run_tool({"prune", state, "shop", "--done-for", "0.001s"}).out ==
+        "shop: 0 of 1 done items removed; 1 that the clock says are older than 0.001s are kept, for no time recorded in the "
+        "state says so\n");
+  CHECK(run_tool({"prune", state, "shop"}).code == 2);
+  for (const std::string wrong : {"30", "d", "1y", "30 d", "-1s"}) {
+    const said got = run_tool({"prune", state, "shop", "--done-for=" + wrong});
+    CAPTURE(wrong, got.err);
+    CHECK(got.code != 0);
+    CHECK(got.out.empty());
+  }
+  CHECK(run_tool({"prune", state, "shop", "--done-at-most", "-1"}).code == 2);
+  CHECK(run_tool({"prune", state, "ship", "--done-at-most", "0"}).code == 3);
+}
+
 TEST_CASE("what changes a state is refused beside an engine, makes none, and keeps its durability") {
   const temp_dir dir;
   const std::string state = dir / "s";
@@ -578,7 +627,8 @@ TEST_CASE("what changes a state is refused beside an engine, makes none, and kee
     for (const std::vector<std::string>& command :
          {std::vector<std::string>{"rerun", state, "shop", "--from", "check"},
           {"retry", state},
-          {"skip", state, "shop", "bad 1", "--reason", "x"}}) {
+          {"skip", state, "shop", "bad 1", "--reason", "x"},
+          {"prune", state, "shop", "--done-at-most", "0"}}) {
       const said got = run_tool(command);
       CHECK(got.code == 1);
       CHECK(got.err.find(std::to_string(::getpid())) != std::string::npos);

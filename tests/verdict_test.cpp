@@ -124,7 +124,28 @@ TEST_CASE("without its input an item cannot go back to the start") {
   CHECK(changed.decide(item, true, false).kind == verdict_kind::held);
   CHECK(changed.decide(item, false, true).kind == verdict_kind::redo_pure);
   item.input_is_key = true;
-  CHECK(changed.decide(item, false, false).kind == verdict_kind::redo_pure);
+  CHECK(changed.decide(item, false, false).kind == verdict_kind::held);  // today's input is not its own key
+  story by_key({pure_step("parse")}, {pure_step("parse", 1), effect("write")});
+  for (chain_revision& one : by_key.record.revisions) one.input_is_key = true;
+  CHECK(by_key.decide(item, false, false).kind == verdict_kind::redo_pure);
+  by_key.record.revisions[0].input_schema = number_schema + 1;  // it was another type's key
+  CHECK(by_key.decide(item, false, false).kind == verdict_kind::held);
+}
+
+TEST_CASE("an input of another schema is told, makes no step another, and its digest is compared with no other's") {
+  story changed({effect("read")}, {effect("read")});
+  changed.record.revisions[0].input_schema = number_schema + 1;
+  const value_layout layout(changed.chain);
+  const verdict_maker verdicts(changed.record, layout, {});
+  const chain_difference& told = verdicts.difference(0);
+  CHECK(told.identical);
+  CHECK(told.same_steps == 1);
+  std::vector<std::string> said;
+  tell_changes(told, said);
+  CHECK(said == std::vector<std::string>{"the schema of the input changed; recorded inputs are read by field name"});
+  CHECK_FALSE(verdicts.inputs_alike());
+  changed.record.revisions[0].input_schema = 0;  // it had no codec: nothing of it is stored
+  CHECK(verdict_maker(changed.record, layout, {}).inputs_alike());
 }
 
 TEST_CASE("a step reads the item's input or an earlier result: both must be there to go on") {

@@ -42,6 +42,7 @@ public:
     return opened;
   }
   void commit(std::span<const std::span<const std::byte>>) override { never_asked(); }
+  void remove(workflow_id, std::span<const item_id>, std::uint64_t) override { never_asked(); }
   large_object store_large(std::uint64_t, std::span<const std::byte>) override { never_asked(); }
   std::size_t large_threshold() const override { return 256 * 1024; }
   std::unique_ptr<snapshot> read() override { never_asked(); }

@@ -3,6 +3,7 @@
 #include <pawl/detail/chain_draft.hpp>
 #include <pawl/detail/step_draft.hpp>
 #include <pawl/error.hpp>
+#include <pawl/options.hpp>
 #include <pawl/schema.hpp>
 
 #include <string>
@@ -10,6 +11,8 @@
 
 namespace pawl::detail {
 namespace {
+
+constexpr double done_for_s_max = 1000 * 365.25 * 86400;
 
 erased_step put_together(const step_draft& draft, const void* self, const link& link) {
   erased_step step = draft.step();
@@ -92,6 +95,24 @@ std::shared_ptr<const chain> chain_with_key(const chain& from, void (*key)(const
   built->input_from_key = nullptr;
   using both = std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>;
   built->owner = std::make_shared<const both>(from.owner, std::move(key_self));
+  return built;
+}
+
+retain_rule retain_rule_of(const retain_options& limits, std::string_view who) {
+  const auto refuse = [&](const char* what) { throw error(errc::bad_argument, std::string(who) + ": " + what); };
+  if (!limits.done_for && !limits.done_at_most)
+    refuse("neither done_for nor done_at_most says which done items may go; set one of them");
+  if (limits.done_for && !(limits.done_for->count() >= 0 && limits.done_for->count() <= done_for_s_max))
+    refuse("done_for must be between 0 and a thousand years; leave it out to keep items for ever");
+  retain_rule rule;
+  if (limits.done_for) rule.done_for_s = limits.done_for->count();
+  rule.done_at_most = limits.done_at_most;
+  return rule;
+}
+
+std::shared_ptr<const chain> chain_with_retention(const chain& from, const retain_options& limits) {
+  const auto built = std::make_shared<chain>(from);
+  built->retain = retain_rule_of(limits, "workflow '" + from.name + "': .retain");
   return built;
 }
 

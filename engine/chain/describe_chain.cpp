@@ -49,6 +49,10 @@ description describe_chain(const chain& of) {
   said.workflow = of.name;
   said.key = key_in_words(of);
   said.input = schema_of_type(of.input);
+  if (of.retain) {
+    said.done_for_s = of.retain->done_for_s;
+    said.done_at_most = of.retain->done_at_most;
+  }
   for (const erased_step& step : of.steps) said.steps.push_back(step_in_words(step));
   return said;
 }

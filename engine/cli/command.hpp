@@ -31,6 +31,7 @@ void add_export(CLI::App& tool, std::function<int()>& chosen);
 void add_rerun(CLI::App& tool, std::function<int()>& chosen);
 void add_retry(CLI::App& tool, std::function<int()>& chosen);
 void add_skip(CLI::App& tool, std::function<int()>& chosen);
+void add_prune(CLI::App& tool, std::function<int()>& chosen);
 void add_table(CLI::App& tool, std::function<int()>& chosen);
 
 }  // namespace pawl::cli

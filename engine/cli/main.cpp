@@ -24,7 +24,7 @@ namespace pawl::cli {
 namespace {
 
 constexpr add_command commands[] = {add_status, add_ls,    add_show,  add_describe, add_plan,
-                                    add_export, add_table, add_rerun, add_retry,    add_skip};
+                                    add_export, add_table, add_rerun, add_retry,    add_skip, add_prune};
 
 constexpr const char* footer =
     "Examples:\n"
@@ -37,8 +37,8 @@ constexpr const char* footer =
     "  2  the command line cannot be understood\n"
     "  3  not found: no state at that place, no such workflow or item, or no plan\n"
     "  4  damaged: something stored cannot be read; everything else was printed\n\n"
-    "A state is only looked at, also while a program works on it and after a crash; but for rerun, retry and\n"
-    "skip, which change items and are refused while a program has the state open.\n"
+    "A state is only looked at, also while a program works on it and after a crash; but for rerun, retry,\n"
+    "skip and prune, which change items and are refused while a program has the state open.\n"
     "Colours are for terminals; NO_COLOR=1 does without.";
 
 exit_code code_for(errc code) {
@@ -72,7 +72,7 @@ int after_parsing(const CLI::App& tool, const CLI::ParseError& stop) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App tool("Look at the state of pawl's workflows, and set items back", "pawl");
+  CLI::App tool("Look at the state of pawl's workflows, and change what is in it", "pawl");
   tool.set_version_flag("--version", "pawl " PAWL_VERSION);
   tool.require_subcommand(1);
   tool.footer(footer);

@@ -6,6 +6,7 @@
 
 #include <pawl/error.hpp>
 
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -88,6 +89,24 @@ void lmdb_backend::commit(std::span<const std::span<const std::byte>> groups) {
     batch_.gather(groups);
     if (batch_.size() != 0) fold_batch(nullptr);
   });
+}
+
+// A damaged row or index entry ends this call and nothing else: its transaction has changed nothing.
+void lmdb_backend::remove(workflow_id workflow, std::span<const item_id> items, std::uint64_t oldest_done_us) {
+  std::exception_ptr damage;
+  guarded([&] {
+    folding_totals totals;
+    try {
+      std::size_t place = 0;
+      do place = folding_.remove_some(workflow, items, place, oldest_done_us, totals);
+      while (place < items.size());
+    } catch (const error& failure) {
+      if (failure.code() != errc::damaged) throw;
+      damage = std::current_exception();
+    }
+    note(totals, 0);
+  });
+  if (damage) std::rethrow_exception(damage);
 }
 
 folded lmdb_backend::fold(std::span<const std::span<const std::byte>> groups, std::uint64_t begin, std::uint64_t end,
@@ -210,6 +229,7 @@ workflow_record lmdb_reader::open_workflow(std::string_view, const chain_revisio
   throw_only_reads(*env_);
 }
 void lmdb_reader::commit(std::span<const std::span<const std::byte>>) { throw_only_reads(*env_); }
+void lmdb_reader::remove(workflow_id, std::span<const item_id>, std::uint64_t) { throw_only_reads(*env_); }
 large_object lmdb_reader::store_large(std::uint64_t, std::span<const std::byte>) { throw_only_reads(*env_); }
 
 table_id lmdb_reader::open_table(const table_schema&) { throw_only_reads(*env_); }

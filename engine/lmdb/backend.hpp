@@ -40,6 +40,7 @@ public:
   void sync_large();
   // Removes files of dead epochs that no row names. When all that they left in a journal is folded in.
   void collect_blobs();
+  void remove(workflow_id workflow, std::span<const item_id> items, std::uint64_t oldest_done_us) override;
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override;
   [[nodiscard]] std::size_t large_threshold() const override { return large_threshold_; }
   [[nodiscard]] std::unique_ptr<snapshot> read() override;
@@ -85,6 +86,7 @@ public:
   workflow_record open_workflow(std::string_view name, const chain_revision& chain,
                                 std::span<const schema_record> schemas) override;
   void commit(std::span<const std::span<const std::byte>> groups) override;
+  void remove(workflow_id workflow, std::span<const item_id> items, std::uint64_t oldest_done_us) override;
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override;
   [[nodiscard]] std::size_t large_threshold() const override { return max_payload_size; }
   [[nodiscard]] std::unique_ptr<snapshot> read() override;

@@ -114,6 +114,7 @@ workflow_record parse_workflow(const transaction& txn, workflow_id id, std::stri
   if (workflow.revisions.empty() || !counters) throw_damaged(txn, "the record of workflow " + workflow.name);
   workflow.current = workflow.revisions.back().id;
   workflow.next_item = counters->next_item;
+  workflow.oldest_done_us = read_oldest_done(txn, id);
   return workflow;
 }
 
@@ -216,6 +217,19 @@ void write_counters(write_transaction& txn, workflow_id workflow, const workflow
   std::array<std::uint64_t, 6> body{counters.next_item};
   std::copy(counters.by_state.begin(), counters.by_state.end(), body.begin() + 1);
   txn.put_record(record_key("c", workflow).bytes(), std::as_bytes(std::span{body}));
+}
+
+std::uint64_t read_oldest_done(const transaction& txn, workflow_id workflow) {
+  const auto body = txn.get_record(record_key("d", workflow).bytes());
+  if (!body) return 0;
+  byte_reader in(*body);
+  const auto oldest = in.fixed<std::uint64_t>();
+  if (in.failed() || in.remaining() != 0) throw_damaged(txn, "the record of what was removed of a workflow");
+  return oldest;
+}
+
+void write_oldest_done(write_transaction& txn, workflow_id workflow, std::uint64_t oldest_done_us) {
+  txn.put_record(record_key("d", workflow).bytes(), std::as_bytes(std::span{&oldest_done_us, 1}));
 }
 
 std::vector<std::uint64_t> read_histogram(const transaction& txn, workflow_id workflow, revision_id revision) {

@@ -60,6 +60,10 @@ struct workflow_counters {
 [[nodiscard]] std::optional<workflow_counters> read_counters(const transaction& txn, workflow_id workflow);
 void write_counters(write_transaction& txn, workflow_id workflow, const workflow_counters& counters);
 
+// What backend::remove was told last; 0 where it never was.
+[[nodiscard]] std::uint64_t read_oldest_done(const transaction& txn, workflow_id workflow);
+void write_oldest_done(write_transaction& txn, workflow_id workflow, std::uint64_t oldest_done_us);
+
 // By `reached`; empty where none was counted yet.
 [[nodiscard]] std::vector<std::uint64_t> read_histogram(const transaction& txn, workflow_id workflow,
                                                         revision_id revision);

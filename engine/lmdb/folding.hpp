@@ -44,6 +44,11 @@ public:
   // where one does not follow.
   void fold_with(const batch& checkpoints, std::size_t first, const table_writes& writes, const journal_mark* mark,
                  folding_totals& totals);
+  // One durable transaction that takes items out, from number `place` of `items` on, as many as it may; returns the place
+  // after the last. `oldest_done_us` goes into the one that takes out the last. Throws as fold_some; damaged where a row or an
+  // entry of the index is, and nothing has happened then. (removing.cpp)
+  [[nodiscard]] std::size_t remove_some(workflow_id workflow, std::span<const item_id> items, std::size_t place,
+                                        std::uint64_t oldest_done_us, folding_totals& totals);
   // May all of the batch go into one transaction?
   [[nodiscard]] static bool fits(const batch& checkpoints) noexcept;
 
@@ -65,6 +70,7 @@ private:
   std::span<const std::byte> place_row(write_transaction& txn, item_address address);
   void store_row(write_transaction& txn, item_address address, std::span<const std::byte> bytes);
   void mark_state(write_transaction& txn, item_address address, const counted_row& before);
+  void remove_item(write_transaction& txn, item_address address);
   void finish(write_transaction& txn, folding_totals& totals);
   [[noreturn]] void throw_commit_failed(int status) const;
   void count_pages(item_address address, std::size_t row_size);

@@ -46,7 +46,10 @@
 //   "r", u16 workflow, u16 revision
 //                              u64 input schema, u8 input_is_key, varint number of steps; for each:
 //                              u8 kind, u8 keep, varint version, u64 result schema, varint size, name
-//   "c", u16 workflow          u64 next item, then u64 the number of items in each of the five states
+//   "c", u16 workflow          u64 next item (above every id that was ever given, also to items that were removed), then
+//                              u64 the number of items in each of the five states
+//   "d", u16 workflow          u64 when the done item that ended first had ended, us, as the last removal left it; absent:
+//                              nothing was ever removed
 //   "h", u16 workflow, u16 revision
 //                              for reached = 0, 1, ...: u64 the number of items of this revision there
 //   "t", u16 table             u64 schema of its keys, u64 schema of its values, u64 number of entries, its name

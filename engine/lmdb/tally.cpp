@@ -55,8 +55,9 @@ void tally::change(const transaction& txn, item_address address, const counted_r
     take_one(txn, one.counters.by_state[static_cast<std::size_t>(before.state)]);
     take_one(txn, at_reached(txn, one, before.revision, before.reached));
   } else {
-    one.counters.next_item = std::max(one.counters.next_item, item_of_address(address) + 1);
+    one.counters.next_item = std::max(one.counters.next_item, item_of_address(address) + 1);  // never goes back
   }
+  if (!after.exists) return;
   ++one.counters.by_state[static_cast<std::size_t>(after.state)];
   ++at_reached(txn, one, after.revision, after.reached);
 }

@@ -402,9 +402,12 @@ std::uint64_t admission::digest_of_input() const {
 
 bool admission::input_changed(const active_item& item, const stored_item& stored) {
   if (stored.input_digest == 0 || run_.settings.options.on_changed_input == on_changed_input::ignore) return false;
-  // Encoded under another schema the same input has other bytes: that is a changed chain, not a changed input.
-  const chain_revision& recorded = run_.verdicts.revision(stored.revision);
-  if (recorded.input_schema != run_.chain->input->describe().hash()) return false;
+  // Encoded under another schema the same input has other bytes: that is a changed chain, not a changed input. Of an item
+  // that has ended only the digest is left, and its revision does not tell the schema: it may have been admitted under one
+  // chain and have ended under another.
+  const bool alike = stored.input.present ? stored.input.schema_hash == run_.verdicts.now().input_schema
+                                          : run_.verdicts.inputs_alike();
+  if (!alike) return false;
   return encode_input(item) && digest_of_input() != stored.input_digest;
 }
 

@@ -231,12 +231,8 @@ report make_report(const run_state& run, const crew& workers, const backend_tota
   made.commits = after.commits - before.commits;
   made.bytes = after.bytes - before.bytes;
   made.step_reports = workers.step_reports();
-  for (const chain_revision& one : run.workflow.revisions) {
-    const chain_difference& change = run.verdicts.difference(one.id);
-    if (!run.revision_seen(one.id)) continue;
-    made.changes.insert(made.changes.end(), change.migrations.begin(), change.migrations.end());
-    if (!change.identical) made.changes.push_back(change.text);
-  }
+  for (const chain_revision& one : run.workflow.revisions)
+    if (run.revision_seen(one.id)) tell_changes(run.verdicts.difference(one.id), made.changes);
   run.fill_entries(made);
   return made;
 }

@@ -69,6 +69,8 @@ std::string_view name_of(verdict_kind kind) noexcept {
 
 chain_difference compare_chains(const chain_revision& stored, const chain_revision& now, const value_layout* layout) {
   chain_difference difference;
+  if (stored.input_schema != now.input_schema && stored.input_schema != 0 && now.input_schema != 0)
+    difference.input = "the schema of the input changed; recorded inputs are read by field name";
   const std::size_t common = std::min(stored.steps.size(), now.steps.size());
   for (std::size_t step = 0; step < common; ++step) {
     difference.text = what_moved(step, stored, now);
@@ -93,6 +95,12 @@ chain_difference compare_chains(const chain_revision& stored, const chain_revisi
   return difference;
 }
 
+void tell_changes(const chain_difference& difference, std::vector<std::string>& into) {
+  into.insert(into.end(), difference.migrations.begin(), difference.migrations.end());
+  if (!difference.input.empty()) into.push_back(difference.input);
+  if (!difference.identical) into.push_back(difference.text);
+}
+
 const stored_payload* payload_of(const stored_item& item, std::uint16_t value) noexcept {
   if (value == 0) return item.input.present ? &item.input : nullptr;
   if (item.result.present && item.result_step == value) return &item.result;
@@ -104,7 +112,10 @@ const stored_payload* payload_of(const stored_item& item, std::uint16_t value) n
 verdict_maker::verdict_maker(const workflow_record& workflow, const value_layout& layout, resume_policy policy)
     : workflow_(workflow), layout_(layout), policy_(policy), now_(nullptr) {
   now_ = &revision(workflow_.current);
-  for (const chain_revision& one : workflow_.revisions) differences_[one.id] = compare_chains(one, *now_, &layout_);
+  for (const chain_revision& one : workflow_.revisions) {
+    chain_difference& difference = differences_[one.id] = compare_chains(one, *now_, &layout_);
+    inputs_alike_ = inputs_alike_ && difference.input.empty();
+  }
 }
 
 const chain_revision& verdict_maker::revision(revision_id id) const {
@@ -139,7 +150,9 @@ bool verdict_maker::readable(const chain_revision& stored, std::uint16_t value, 
 bool verdict_maker::value_at_hand(const stored_item& item, const chain_revision& stored, std::size_t completed,
                                   bool input_at_hand) const {
   const std::uint16_t value = latest_value(stored, completed);
-  if (value == 0) return input_at_hand || item.input.present || item.input_is_key;
+  // A key makes the input only of a workflow whose input is that key: "7" is not 7, nor a struct that is called 7.
+  const bool is_key = item.input_is_key && now_->input_is_key && stored.input_schema == now_->input_schema;
+  if (value == 0) return input_at_hand || item.input.present || is_key;
   const stored_payload* payload = payload_of(item, value);
   return payload != nullptr && readable(stored, value, *payload);
 }

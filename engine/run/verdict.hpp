@@ -41,7 +41,10 @@ struct chain_difference {
   std::string text;               // "step 2 'transform': version 1 is now 2"; empty where identical
   // Steps that count as the same because today's makes its results of the older ones: a sentence each.
   std::vector<std::string> migrations;
+  std::string input;              // that the input has another schema, which makes no step another; mostly empty
 };
+// All of that in words, at the end of `into`.
+void tell_changes(const chain_difference& difference, std::vector<std::string>& into);
 // `layout`: of today's chain, for its migrations; null: without.
 [[nodiscard]] chain_difference compare_chains(const chain_revision& stored, const chain_revision& now,
                                               const value_layout* layout = nullptr);
@@ -70,6 +73,10 @@ public:
   [[nodiscard]] bool certainly_stays(const stored_item& item) const;
   [[nodiscard]] const chain_difference& difference(revision_id revision) const;
   [[nodiscard]] const chain_revision& revision(revision_id revision) const;
+  // Today's.
+  [[nodiscard]] const chain_revision& now() const noexcept { return *now_; }
+  // Were all inputs ever recorded under today's schema?
+  [[nodiscard]] bool inputs_alike() const noexcept { return inputs_alike_; }
   // Are the value that `step` takes and all that later steps read beside it to be had? Precondition: the recorded chain
   // is the same as today's up to there.
   [[nodiscard]] bool can_go_on(const stored_item& item, const chain_revision& stored, std::size_t step,
@@ -86,6 +93,7 @@ private:
   const resume_policy policy_;
   const chain_revision* now_;
   std::map<revision_id, chain_difference> differences_;
+  bool inputs_alike_ = true;
 };
 
 }  // namespace pawl::core

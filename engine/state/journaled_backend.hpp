@@ -24,6 +24,10 @@ public:
   workflow_record open_workflow(std::string_view name, const chain_revision& chain,
                                 std::span<const schema_record> schemas) override;
   void commit(std::span<const std::span<const std::byte>> groups) override;
+  // Past the journal, which has nothing of them any more.
+  void remove(workflow_id workflow, std::span<const item_id> items, std::uint64_t oldest_done_us) override {
+    below_->remove(workflow, items, oldest_done_us);
+  }
   [[nodiscard]] log_position recorded() const override { return log_->recorded(); }
   void settle(log_position position) override { applier_->settle(position); }
   void flush() override { log_->flush(); }

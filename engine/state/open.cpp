@@ -58,6 +58,9 @@ public:
     return below_->open_workflow(name, chain, schemas);
   }
   void commit(std::span<const std::span<const std::byte>> groups) override { below_->commit(groups); }
+  void remove(workflow_id workflow, std::span<const item_id> items, std::uint64_t oldest_done_us) override {
+    below_->remove(workflow, items, oldest_done_us);
+  }
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override {
     return below_->store_large(schema_hash, value);
   }

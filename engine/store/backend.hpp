@@ -6,7 +6,8 @@
 // nothing of LMDB's shape crosses here.
 //
 // Order of calls: open_workflow once per workflow; then any number of snapshots
-// from any threads, while one thread at a time calls commit().
+// from any threads, while one thread at a time calls commit(). remove() is for
+// workflows that nobody works on.
 #pragma once
 
 #include "record/checkpoint.hpp"
@@ -51,7 +52,8 @@ struct workflow_record {
   std::string name;
   std::vector<chain_revision> revisions;  // by id, ascending; never empty
   revision_id current = 0;                // the one just opened (open_workflow) or the newest (workflows)
-  item_id next_item = 0;                  // the id that the next admitted item gets
+  item_id next_item = 0;                  // the id that the next admitted item gets: above every one that was ever given
+  std::uint64_t oldest_done_us = 0;       // as the last backend::remove was told; 0: none was
 };
 
 struct workflow_counts {
@@ -167,6 +169,12 @@ public:
   // Stores the bytes of a value too large to lie with its record; any thread. What it returns may
   // stand in a checkpoint handed to a later commit, which makes the bytes durable first.
   virtual large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) = 0;
+  // Forgets these items, ids ascending: rows, keys, values, counts. Their ids are given to nobody else. Durable when it
+  // returns; at a crash or a throw each of them is there wholly or not at all, and counters and index agree with what is
+  // there. Everything recorded of them must be settled, and nothing be recorded of them any more. Ids that are not there are
+  // passed over. `oldest_done_us`: kept with the workflow, with the last of them; also where there are none. A throw with code
+  // damaged or disk_full harms nothing else. One call at a time; also beside commits that concern other workflows.
+  virtual void remove(workflow_id workflow, std::span<const item_id> items, std::uint64_t oldest_done_us) = 0;
   // Values of more bytes than this go through store_large.
   [[nodiscard]] virtual std::size_t large_threshold() const = 0;
   // The same for values that stay, because no later checkpoint of the item supersedes them: those are best written at

@@ -90,6 +90,11 @@ std::string to_string(const description& what) {
                                  what.steps.size(), what.steps.size() == 1 ? "step" : "steps");
   text += "\n  key    " + what.key;
   text += "\n  input  " + or_word(what.input, "not recorded: its type has no codec");
+  if (what.done_for_s || what.done_at_most)
+    text += fmt::format("\n  done   items are removed{}{}{}",
+                        what.done_for_s ? " after " + duration_text(*what.done_for_s) : "",
+                        what.done_for_s && what.done_at_most ? ", and" : "",
+                        what.done_at_most ? " down to " + grouped(*what.done_at_most) : "");
   std::size_t name_width = 0;
   std::size_t guarantee_width = 0;
   for (const description::step& step : what.steps) {
@@ -119,9 +124,12 @@ std::string to_json(const description& what) {
                        step.version, text_or_null(step.result), step.keep,
                        what.revision ? std::string() : options_json(step));
   });
-  return fmt::format(R"({{"workflow":{},"revision":{},"key":{},"input":{},"options_known":{},"steps":{}}})",
+  const std::string retention = what.revision ? std::string()
+                                              : fmt::format(R"("done_for_s":{},"done_at_most":{},)",
+                                                            value_or_null(what.done_for_s), value_or_null(what.done_at_most));
+  return fmt::format(R"({{"workflow":{},"revision":{},"key":{},"input":{},{}"options_known":{},"steps":{}}})",
                      json_string(what.workflow), value_or_null(what.revision), json_string(what.key),
-                     text_or_null(what.input), !what.revision, steps);
+                     text_or_null(what.input), retention, !what.revision, steps);
 }
 
 }  // namespace pawl

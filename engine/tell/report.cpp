@@ -95,6 +95,8 @@ std::string to_string(const report& what) {
     text += fmt::format("\n  {} went on with a migrated result of an older version", grouped(what.migrated));
   if (what.redone != 0) text += fmt::format("\n  {} did recorded steps again because the chain changed", grouped(what.redone));
   if (what.held != 0) text += fmt::format("\n  {} were held because the chain changed", grouped(what.held));
+  if (what.removed != 0)
+    text += fmt::format("\n  {} done items were removed from the state, as .retain says", grouped(what.removed));
   if (what.left != 0)
     text += fmt::format("\n  {} were left as they are: only a run over their source can take them up", grouped(what.left));
   if (what.steps != 0)
@@ -127,11 +129,11 @@ std::string to_json(const report& what) {
   return fmt::format(
       R"({{"workflow":{},"items":{},"done":{},"failed":{},"skipped":{},"pending":{},"in_progress":{},)"
       R"("settled_before":{},"duplicates":{},"resumed":{},"steps_saved":{},"changed_inputs":{},"redone":{},"migrated":{},)"
-      R"("held":{},"left":{},"stopped":{},"seconds":{},"steps":{},"items_per_second":{},"steps_per_second":{},"commits":{},"bytes":{},)"
+      R"("held":{},"removed":{},"left":{},"stopped":{},"seconds":{},"steps":{},"items_per_second":{},"steps_per_second":{},"commits":{},"bytes":{},)"
       R"("step_reports":{},"changes":{},"first_failures":{},"first_skips":{},"first_left":{}}})",
       json_string(what.workflow), what.items, what.done, what.failed, what.skipped, what.pending, what.in_progress,
       what.settled_before, what.duplicates, what.resumed, what.steps_saved, what.changed_inputs, what.redone, what.migrated,
-      what.held, what.left, what.stopped, what.seconds, what.steps, what.items_per_second(), what.steps_per_second(), what.commits,
+      what.held, what.removed, what.left, what.stopped, what.seconds, what.steps, what.items_per_second(), what.steps_per_second(), what.commits,
       what.bytes, steps, changes, entries_json(what.first_failures), entries_json(what.first_skips),
       entries_json(what.first_left));
 }

@@ -1,5 +1,5 @@
-// Changing stored items from outside of a run: what engine::rerun, retry and skip
-// take and give. What they set back, the next run() or resume() does.
+// Changing stored items from outside of a run: what engine::rerun, retry, skip and
+// prune take and give. What the first two set back, the next run() or resume() does.
 #pragma once
 
 #include <pawl/any_key.hpp>
@@ -41,6 +41,16 @@ struct amend_report {
   std::uint64_t unchanged = 0;  ///< rerun: they come to that step anyway. retry: sticky ones that were not asked for
   std::uint64_t left = 0;       ///< could not be changed, and are as they were
   std::vector<report_entry> first_left;  ///< at most 20 of those, each with the reason
+};
+
+/// What engine::prune did. removed == by_age + by_count.
+struct prune_report {
+  std::string workflow;
+  std::uint64_t done = 0;      ///< done items before it
+  std::uint64_t removed = 0;   ///< of those; of a dry run: would be
+  std::uint64_t by_age = 0;    ///< because they ended longer ago than retain_options::done_for
+  std::uint64_t by_count = 0;  ///< because there were more than retain_options::done_at_most
+  std::uint64_t doubted = 0;   ///< kept, though too old by the clock now: no earlier run recorded a time that says so
 };
 
 }  // namespace pawl

@@ -64,6 +64,9 @@ struct description {
   std::string workflow;
   std::string key;    ///< in words
   std::string input;  ///< its schema; empty: it has no codec, so it is not recorded
+  /// How long done items are kept, and how many: `.retain`. Not recorded in a state.
+  std::optional<double> done_for_s{};
+  std::optional<std::uint64_t> done_at_most{};
   std::vector<step> steps;
   /// Of a chain that is recorded in a state: its number there, counted from 0. Unset: of a program's own chain.
   std::optional<std::uint16_t> revision;

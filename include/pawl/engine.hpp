@@ -156,6 +156,18 @@ public:
   void skip(const workflow_of<In, Out>& workflow, const any_key& key, std::string_view reason);
   void skip(std::string_view workflow, const any_key& key, std::string_view reason);
 
+  /// Removes done items of `workflow` by age and count (retain_options), those that ended first first: row, key, results,
+  /// files and counts. A removed item is forgotten: result() and find() know it no more, and **a later run whose source
+  /// gives its key does it again**. Failed, skipped and unfinished items stay. All that the answer counts is durable when it
+  /// returns; after a crash or an error in the middle each item is there wholly or not at all, and another call goes on.
+  ///
+  /// Looks at every item of the workflow, some millions a second. `dry_run`: counts, and changes nothing. Throws
+  /// bad_argument where neither limit is set, done_for is out of range, or a run of the workflow is under way; not_found for a
+  /// workflow that is not recorded; damaged, disk_full, io.
+  template <class In, class Out>
+  prune_report prune(const workflow_of<In, Out>& workflow, const retain_options& limits, bool dry_run = false);
+  prune_report prune(std::string_view workflow, const retain_options& limits, bool dry_run = false);
+
   /// The kept result of a done item, or nothing where the item is unknown, not done, or has none.
   /// `key`: what the workflow's key projection gives for it. T: the workflow's Out unless named; a result that
   /// was recorded under another schema is read by field name. Throws schema_mismatch, codec_failed, damaged.

@@ -65,6 +65,23 @@ struct batch_options {
   seconds max_delay = std::chrono::milliseconds(10);  ///< how long an entry waits for others; not negative, a year at most
 };
 
+/// How long, and how many, done items of a workflow are kept: `.retain` on it, engine::prune, `pawl prune`. At least one of
+/// the two is set. Only done items are ever removed; failed, skipped and unfinished ones stay.
+///
+/// **A removed item is forgotten**, its results with it: a later run whose source gives that key again does it again, from
+/// the first step, as if it had never been (so with the idempotency keys of that, where its input is the same). Keep items
+/// for longer than a source may repeat a key.
+struct retain_options {
+  /// Done items that ended longer ago than this may go; 0 to a thousand years. *Two readings of the clock, of which an earlier run
+  /// recorded one, must say so*: the clock now, and the newest time that is recorded of the workflow before this run began.
+  /// So a clock that jumps ahead removes nothing in the run in which it does, a workflow that is not worked on loses nothing,
+  /// and the first run after a long pause removes nothing either. (An item that ended while the clock was behind counts as
+  /// old as that clock said.)
+  std::optional<seconds> done_for{};
+  /// Of what is left, at most so many; those that ended first go first.
+  std::optional<std::uint64_t> done_at_most{};
+};
+
 /// What a completed step survives once something was built on it. Either way nothing that is stored is corrupted.
 enum class durability : std::uint8_t {
   power,    ///< power loss: a `step` starts only when everything before it is on the disk

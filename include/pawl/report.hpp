@@ -81,6 +81,7 @@ struct report {
   std::uint64_t redone = 0;          ///< of the items: did recorded steps again because the chain changed
   std::uint64_t migrated = 0;        ///< of the items: went on with a result that `.migrate` made of an older one
   std::uint64_t held = 0;            ///< of the failed: stopped because going on would repeat recorded effects
+  std::uint64_t removed = 0;         ///< done items that `.retain` let go when the run was over, whoever had done them
   std::uint64_t left = 0;            ///< of the items of resume(): only a run over their source can take them up
 
   bool stopped = false;        ///< by engine::stop, a stop token or a signal, before the source was exhausted

@@ -14,6 +14,7 @@
 #include <pawl/detail/chain_draft.hpp>
 #include <pawl/detail/chain_layout.hpp>
 #include <pawl/detail/key.hpp>
+#include <pawl/options.hpp>
 #include <pawl/step.hpp>
 
 #include <boost/hana/tuple.hpp>
@@ -55,6 +56,15 @@ public:
                                                 std::make_shared<const Projection>(std::move(projection))));
     else
       return *this;
+  }
+
+  /// The same workflow, whose done items are removed from the state by age and count (retain_options; not recorded with the
+  /// chain). When: at the end of each run() and resume() that was not stopped, and of a session at close(), once a
+  /// sixteenth more than that has gathered; or at any time by engine::prune, to the letter. A removed item is forgotten: a
+  /// source that gives its key again gets it done again. Throws pawl::error(bad_argument) where neither limit is set or
+  /// done_for is out of range.
+  [[nodiscard]] workflow_of retain(const retain_options& limits) const {
+    return workflow_of(detail::chain_with_retention(*chain_, limits));
   }
 
   /// The chain in words: each step with its guarantee, version, result and options. Print it, or to_json it.

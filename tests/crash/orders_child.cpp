@@ -64,6 +64,9 @@ public:
   log_position recorded() const override { return below_->recorded(); }
   void settle(log_position position) override { below_->settle(position); }
   void flush() override { below_->flush(); }
+  void remove(workflow_id workflow, std::span<const item_id> items, std::uint64_t oldest_done_us) override {
+    below_->remove(workflow, items, oldest_done_us);
+  }
   large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override {
     return below_->store_large(schema_hash, value);
   }

@@ -43,6 +43,7 @@ struct said {
   std::uint16_t revision = 0;
   std::uint32_t generation = 0;
   std::uint16_t workflow = 1;
+  std::uint64_t at_us = 0;  // 0: some time
 };
 
 class checkpoint_group {
@@ -58,7 +59,7 @@ public:
     header.generation = what.generation;
     header.sequence = what.sequence;
     header.item = what.item;
-    header.at_us = 1'700'000'000'000'000u + what.sequence * std::uint64_t{1000};
+    header.at_us = what.at_us != 0 ? what.at_us : 1'700'000'000'000'000u + what.sequence * std::uint64_t{1000};
     header.detail = what.detail;
     const std::size_t used = core::packed_size(header, what.text.size()) + what.text.size() + what.payload.size();
     const std::size_t at = words_.size();

@@ -135,9 +135,8 @@ private:
   }
 
   item_id next_item(workflow_id workflow) const {
-    const auto after = store_.rows_.lower_bound(address_of(static_cast<workflow_id>(workflow + 1), 0));
-    if (after == store_.rows_.begin() || workflow_of_address(std::prev(after)->first) != workflow) return 0;
-    return item_of_address(std::prev(after)->first) + 1;
+    const auto at = store_.next_items_.find(workflow);
+    return at == store_.next_items_.end() ? 0 : at->second;
   }
 
   workflow_record record_of(workflow_id workflow) {
@@ -206,8 +205,26 @@ void memory_backend::fold_run(const batch& checkpoints, const batch::run& run) {
   const std::pair key{workflow_of_address(run.address), std::string(now.key)};
   if (!before && !index_.emplace(key, item_of_address(run.address)).second)
     throw error(errc::damaged, "memory: a key was admitted twice");
+  item_id& next = next_items_[workflow_of_address(run.address)];
+  next = std::max(next, item_of_address(run.address) + 1);
   std::vector<std::byte> room;
   store_row(run.address, write_row(now, run.address, room));
+}
+
+void memory_backend::remove(workflow_id workflow, std::span<const item_id> items, std::uint64_t oldest_done_us) {
+  const std::scoped_lock lock(mutex_);
+  for (const item_id item : items) {
+    const auto at = rows_.find(address_of(workflow, item));
+    if (at == rows_.end() || !at->second.back().row) continue;
+    row now;
+    read_row(*at->second.back().row, at->first, row_part::whole, now);
+    index_.erase({workflow, std::string(now.key)});
+    if (snapshots_.empty()) rows_.erase(at);
+    else at->second.push_back({commit_ + 1, nullptr});
+  }
+  ++commit_;
+  for (workflow_record& one : workflows_)
+    if (one.id == workflow) one.oldest_done_us = oldest_done_us;
 }
 
 void memory_backend::commit(std::span<const std::span<const std::byte>> groups) {
@@ -268,7 +285,8 @@ std::uint64_t memory_backend::commits() const { return totals().commits; }
 
 std::size_t memory_backend::items() const {
   const std::scoped_lock lock(mutex_);
-  return rows_.size();
+  return static_cast<std::size_t>(
+      std::count_if(rows_.begin(), rows_.end(), [](const auto& one) { return one.second.back().row != nullptr; }));
 }
 
 }  // namespace pawl::test

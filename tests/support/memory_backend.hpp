@@ -37,6 +37,7 @@ public:
   core::workflow_record open_workflow(std::string_view name, const core::chain_revision& chain,
                                       std::span<const core::schema_record> schemas) override;
   void commit(std::span<const std::span<const std::byte>> groups) override;
+  void remove(core::workflow_id workflow, std::span<const core::item_id> items, std::uint64_t oldest_done_us) override;
   core::large_object store_large(std::uint64_t schema_hash, std::span<const std::byte> value) override;
   [[nodiscard]] std::size_t large_threshold() const override { return large_threshold_; }
   [[nodiscard]] std::size_t staying_threshold() const override { return staying_threshold_; }
@@ -53,7 +54,7 @@ private:
   using bytes = std::shared_ptr<const std::vector<std::byte>>;
   struct version {
     std::uint64_t commit;  // seen by snapshots of this commit and later ones
-    bytes row;
+    bytes row;             // null: removed
   };
 
   void fold_run(const core::batch& checkpoints, const core::batch::run& run);
@@ -66,6 +67,7 @@ private:
   mutable std::mutex mutex_;
   std::map<core::item_address, std::vector<version>> rows_;  // versions ascending
   std::map<std::pair<core::workflow_id, std::string>, core::item_id> index_;
+  std::map<core::workflow_id, core::item_id> next_items_;
   std::vector<core::workflow_record> workflows_;
   std::unordered_map<std::uint64_t, std::string> schemas_;
   std::unordered_map<std::uint64_t, bytes> large_;

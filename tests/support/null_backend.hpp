@@ -27,6 +27,7 @@ public:
     if (totals_.commits++ == 0) std::this_thread::sleep_for(first_commit_takes);
     for (const auto group : groups) totals_.bytes += group.size();
   }
+  void remove(core::workflow_id, std::span<const core::item_id>, std::uint64_t) override {}
   core::large_object store_large(std::uint64_t, std::span<const std::byte>) override { return {}; }
   [[nodiscard]] std::size_t large_threshold() const override { return 256 * 1024; }
   [[nodiscard]] bool keeps_nothing() const override { return keeps_nothing_; }

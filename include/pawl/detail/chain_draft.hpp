@@ -8,6 +8,10 @@
 #include <span>
 #include <string_view>
 
+namespace pawl {
+struct retain_options;
+}
+
 namespace pawl::detail {
 
 class step_draft;
@@ -39,5 +43,11 @@ struct input_facts {
 [[nodiscard]] std::shared_ptr<const chain> chain_with_key(const chain& from,
                                                           void (*key)(const void*, const void*, key_sink&),
                                                           std::shared_ptr<const void> key_self);
+
+/// The same in numbers. `who` begins the sentence of pawl::error(bad_argument), where neither limit is set or done_for is
+/// negative or above a thousand years.
+[[nodiscard]] retain_rule retain_rule_of(const retain_options& limits, std::string_view who);
+/// The same chain whose done items are kept only so long. Throws as that.
+[[nodiscard]] std::shared_ptr<const chain> chain_with_retention(const chain& from, const retain_options& limits);
 
 }  // namespace pawl::detail

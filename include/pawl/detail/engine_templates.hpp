@@ -190,6 +190,11 @@ void engine::skip(const workflow_of<In, Out>& workflow, const any_key& key, std:
   skip(detail::chain_of(workflow)->name, key, reason);
 }
 
+template <class In, class Out>
+prune_report engine::prune(const workflow_of<In, Out>& workflow, const retain_options& limits, bool dry_run) {
+  return prune(detail::chain_of(workflow)->name, limits, dry_run);
+}
+
 template <class T, class In, class Out, class Key>
 auto engine::result(const workflow_of<In, Out>& workflow, const Key& key) const {
   using value = detail::result_type<T, Out>;

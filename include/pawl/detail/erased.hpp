@@ -109,6 +109,12 @@ struct rate_rule {
   double per_s = 0;
 };
 
+/// How long, and how many, done items are kept. At least one is set.
+struct retain_rule {
+  std::optional<double> done_for_s;
+  std::optional<std::uint64_t> done_at_most;
+};
+
 /// How items are gathered for a batch step. max_items 0: it is none.
 struct batch_rule {
   std::uint32_t max_items = 0;
@@ -198,6 +204,7 @@ struct chain {
   /// Constructs an input at `storage` from its key: for numbers `text` is empty, else `number` is 0.
   void (*input_from_key)(void* storage, std::uint64_t number, std::string_view text) = nullptr;
   std::shared_ptr<const void> owner;    ///< the functions (a tuple of them) and the projection
+  std::optional<retain_rule> retain;    ///< unset: done items are kept for ever
 };
 
 /// The source of a run: constructs the next input at `storage` or says that there is none.
