@@ -23,7 +23,7 @@ using model = std::map<std::uint64_t, std::uint64_t>;
 // Some writes, a part of them undone as those of a call that failed.
 void change(open_transaction& group, model& now, std::mt19937_64& random, std::uint64_t value) {
   for (int call = 0; call < 10; ++call) {
-   pawl::transaction tx(group);
+    pawl::transaction tx(group);
     model after = now;
     for (int i = 0; i < 3; ++i) {
       const std::uint64_t key = random() % 40;
