@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -281,6 +282,9 @@ TEST_CASE("what needs a thread of its own is refused without one") {
   pawl::engine engine(dir / "state", hosted(pawl::threads::none));
   const auto timed = pawl::workflow<"timed">(pawl::step<"s">([](int n) { return n; }).timeout(1s));
   CHECK_THAT(error_of([&] { static_cast<void>(engine.submit(timed, 1)); }).what(), Contains("time-out of step 's'"));
+  const auto tables = pawl::workflow<"tables">(pawl::transactional<"t">([](int, pawl::transaction&) {}));
+  CHECK_THAT(error_of([&] { static_cast<void>(engine.submit(tables, 1)); }).what(),
+             Contains("transactional step 't' needs a thread"));
   const auto w = pawl::workflow<"w">(pawl::step<"s">([](int n) { return n; }));
   pawl::run_options options;
   options.progress = [](const pawl::progress&) {};
@@ -381,4 +385,120 @@ TEST_CASE("killed while it polls, a host finds every item that was resolved, and
     CHECK(report.done == 3000);
     CHECK(report.settled_before >= 2000);
   }
+}
+
+TEST_CASE("batches, transactions, loops and calls at most once work in a poll and for handles") {
+  static constexpr pawl::table<"sums", std::string, std::int64_t> sums;
+  for (const pawl::threads how : {pawl::threads::workers, pawl::threads::flusher}) {
+    CAPTURE(static_cast<int>(how));
+    const temp_dir dir;
+    std::atomic<int> entries = 0;
+    std::atomic<int> once = 0;
+    const auto w = pawl::workflow<"w">(
+        pawl::batch<"together">([&](pawl::batch_view<int> all) {
+          std::vector<int> made;
+          for (const auto& one : all) made.push_back(one.value + 1);
+          entries += static_cast<int>(made.size());
+          return made;
+        }, {.max_items = 100, .max_delay = 10ms}),
+        pawl::transactional<"book">([](const int& n, pawl::transaction& tx) {
+          tx.put(sums, "all", tx.get(sums, "all").value_or(0) + n);
+        }),
+        pawl::step<"once">([&](const int& n) {
+          ++once;
+          return n;
+        }).at_most_once(),
+        pawl::loop<"count">([](int& n) { return ++n % 10 == 0 ? pawl::round::done : pawl::round::again; },
+                            {.every_rounds = 1000}));
+    constexpr int items = 950;
+    {
+      pawl::engine engine(dir / "state", hosted(how, 256));
+      std::vector<pawl::handle<int>> handles;
+      for (int next = 0; next < items;) {
+        if (const auto one = engine.try_submit(w, next)) {
+          handles.push_back(*one);
+          ++next;
+        } else if (how == pawl::threads::workers) {
+          handles.front().wait();
+          std::this_thread::yield();
+        } else {
+          static_cast<void>(engine.poll(200us));
+        }
+      }
+      if (how != pawl::threads::workers)
+        while (engine.poll(200us).in_flight != 0) {
+        }
+      bool right = true;
+      for (int n = 0; n < items; ++n) {
+        const auto& one = handles[static_cast<std::size_t>(n)];
+        right &= one.wait() == item_state::done && *one.result() == (n + 1 + 1 + 9) / 10 * 10;
+      }
+      CHECK(right);
+      CHECK(engine.close(w).done == items);
+      CHECK(engine.view().get(sums, "all") == items * (items + 1) / 2);
+    }
+    CHECK(entries == items);
+    CHECK(once == items);
+  }
+}
+
+TEST_CASE("a batch that is not full is called in a poll where nothing else can join it") {
+  for (const pawl::threads how : hosted_kinds) {
+    CAPTURE(static_cast<int>(how));
+    const temp_dir dir;
+    std::vector<std::size_t> sizes;
+    const auto w = pawl::workflow<"w">(
+        pawl::batch<"b">([&](pawl::batch_view<int> all) { sizes.push_back(all.size()); }, {.max_items = 100, .max_delay = 1h}));
+    pawl::engine engine(dir / "state", hosted(how));
+    for (int i = 0; i < 130; ++i) static_cast<void>(engine.submit(w, i));
+    while (engine.poll(1ms).in_flight != 0) {
+    }
+    std::size_t sum = 0;
+    for (const std::size_t one : sizes) sum += one;
+    CHECK(sum == 130);
+    CHECK(*std::max_element(sizes.begin(), sizes.end()) == 100);
+    CHECK(engine.close(w).done == 130);
+  }
+}
+
+TEST_CASE("a cancelled item is skipped at a batch and at a transactional step, and is not among its entries") {
+  const temp_dir dir;
+  int entries = 0;
+  const auto w = pawl::workflow<"w">(
+      pawl::step<"first">([](int n) { return n; }),
+      pawl::batch<"together">([&](pawl::batch_view<int> all) { entries += static_cast<int>(all.size()); },
+                              {.max_items = 64, .max_delay = 1ms}));
+  pawl::engine engine(dir / "state", hosted(pawl::threads::flusher));
+  std::vector<pawl::handle<int>> handles;
+  for (int i = 0; i < 100; ++i) handles.push_back(engine.submit(w, i));
+  for (int i = 0; i < 100; i += 2) CHECK(handles[static_cast<std::size_t>(i)].cancel());
+  while (engine.poll(1ms).in_flight != 0) {
+  }
+  CHECK(entries == 50);
+  CHECK(handles[0].state() == item_state::skipped);
+  CHECK(handles[0].reason() == "cancelled");
+  CHECK(handles[1].state() == item_state::done);
+  const pawl::report report = engine.close(w);
+  CHECK(report.done == 50);
+  CHECK(report.skipped == 50);
+}
+
+TEST_CASE("results of a megabyte need no thread either") {
+  const temp_dir dir;
+  const std::size_t before = threads_of_this_process();
+  const auto w = pawl::workflow<"w">(pawl::step<"a">([](int n) { return std::string(1 << 20, static_cast<char>('a' + n)); }));
+  {
+    pawl::engine engine(dir / "state", hosted(pawl::threads::none, 8));
+    std::vector<pawl::handle<std::string>> handles;
+    for (int i = 0; i < 20; ++i) {
+      std::optional<pawl::handle<std::string>> one;
+      while (!(one = engine.try_submit(w, i))) static_cast<void>(engine.poll(1ms));
+      handles.push_back(*one);
+      CHECK(threads_of_this_process() == before);
+    }
+    CHECK(engine.close(w).done == 20);
+    CHECK(threads_of_this_process() == before);
+  }
+  pawl::engine engine(dir / "state", quiet());
+  CHECK(*engine.result(w, 19) == std::string(1 << 20, 't'));
 }
