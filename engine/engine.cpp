@@ -293,6 +293,7 @@ public:
         owner.logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id,
                            change.text);
     }
+    begin_children(chosen);
   }
 
   core::run_state& state() noexcept override { return run_; }

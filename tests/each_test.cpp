@@ -467,7 +467,8 @@ TEST_CASE("a rerun and a changed input make new children; a retry does not") {
     const std::scoped_lock lock(mutex);
     idempotency.insert(ctx.idempotency_key());
   }));
-  const auto shelf = workflow<"shelf">(each<"pages">(pages_of, page)).key(&book::title);
+  const auto shelf = workflow<"shelf">(pure<"open">([](const book& b) { return b; }).keep(), each<"pages">(pages_of, page))
+                         .key(&book::title);
   engine e{dir / "s.pawl", quiet(2)};
   CHECK(e.run(shelf, std::vector<book>{{"a", numbers(2)}}).done == 1);
   CHECK(e.rerun("shelf", "pages").changed == 1);
@@ -486,7 +487,8 @@ TEST_CASE("children in the state read as parent/child, and are found by that") {
   const auto page = workflow<"page">(each<"words">([](int n) {
                                        return std::vector<std::string>{"w" + std::to_string(n), "with/slash"};
                                      }, word));
-  const auto shelf = workflow<"shelf">(each<"pages">(pages_of, page)).key(&book::title);
+  const auto shelf = workflow<"shelf">(pure<"open">([](const book& b) { return b; }).keep(), each<"pages">(pages_of, page))
+                         .key(&book::title);
   {
     engine e{dir / "s.pawl", quiet(2)};
     CHECK(e.run(shelf, std::vector<book>{{"a/b", {-1, 2}}}).done == 1);
@@ -506,8 +508,12 @@ TEST_CASE("children in the state read as parent/child, and are found by that") {
     REQUIRE(found);
     CHECK(found->key.to_string() == key);
   }
-  CHECK(state.item("shelf/pages/words", "a/b/-1/w-1")->result->json == "\"w-1!\"");
-  CHECK(state.item("shelf/pages/words", "a/b@2/7/with/slash")->result->json == "\"with/slash!\"");
+  const auto first_word = state.item("shelf/pages/words", "a/b/-1/w-1");
+  REQUIRE(first_word);
+  CHECK(first_word->result->json == "\"w-1!\"");
+  const auto slashed = state.item("shelf/pages/words", "a/b@2/7/with/slash");
+  REQUIRE(slashed);
+  CHECK(slashed->result->json == "\"with/slash!\"");
   CHECK_FALSE(state.item("shelf/pages/words", "a/b/-1/w2"));
   CHECK_FALSE(state.item("shelf", "a/b/2"));
   CHECK(state.items({.workflow = "shelf/pages", .key_prefix = "a/b@2/"}).items.size() == 1);

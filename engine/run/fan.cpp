@@ -209,6 +209,19 @@ void note_outcome(fan& of, const active_item& child, item_state outcome, std::st
   of.queue.note_outcome(of, child, outcome, reason);
 }
 
+void fan_queue::count_left() {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [of, one] : open_) count_left(*one);
+}
+
+// What was recorded and is not taken up in this run.
+void fan_queue::count_left(const fan& of) {
+  const std::uint64_t left = of.recorded.size() + (of.page.size() - of.page_at);
+  if (left == 0) return;
+  run_.count(item_state::pending, left);
+  if (!run_.stopping()) run_.counts.left_unfinished.fetch_add(left, std::memory_order_relaxed);
+}
+
 void fan_queue::end() {
   const std::scoped_lock lock(mutex_);
   over_ = true;
@@ -249,11 +262,7 @@ void fan_queue::go_on(fan& of) {
 // The item, whose fans have all come back, goes on in its own run.
 void fan_queue::hand_back(fan& of) {
   forget_waiting(of);
-  // What was recorded and is not taken up now.
-  const std::uint64_t left = of.recorded.size() + (of.page.size() - of.page_at);
-  if (left != 0) run_.count(item_state::pending, left);
-  if (left != 0 && !run_.stopping()) run_.counts.left_unfinished.fetch_add(left, std::memory_order_relaxed);
-
+  if (!over_) count_left(of);
   std::swap(open_[of.place], open_.back());
   open_[of.place].second->place = of.place;
   const std::shared_ptr<fan_out> whole = std::move(open_.back().first);

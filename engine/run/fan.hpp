@@ -158,6 +158,8 @@ public:
 
   // ---- when the run of the children is over ----
 
+  // Children that are recorded, and were not taken up any more, are counted.
+  void count_left();
   // All fans go back.
   void end();
 
@@ -165,6 +167,7 @@ private:
   [[nodiscard]] static bool can_pull(const fan& of) noexcept;
   void close_source(fan& of, std::unique_lock<std::mutex>& lock);
   void forget_waiting(const fan& of);
+  void count_left(const fan& of);
   void go_on(fan& of);
   void hand_back(fan& of);
 

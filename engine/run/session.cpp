@@ -280,6 +280,7 @@ report conclude(run_state& run, const admission& entry, crew& workers, const bac
   end_children(run);
   const bool durable = workers.drain();
   if (watcher) watcher->stop();
+  if (run.children != nullptr) run.children->count_left();
   if (!durable) std::rethrow_exception(run.log.failure());
   run.store.flush();  // also where that is not asked of each step: what the report counts is on the disk
   if (const auto why = run.failure()) std::rethrow_exception(why);
