@@ -116,6 +116,7 @@ void admission::break_off_repeated(active_item& item) {
   children_->break_off(*item.child_of, "its source gives the key '" + printable_key(split_child_key(item.key).own) +
                                            "' twice (again as child number " + std::to_string(item.ordinal) +
                                            "), and keys are what tells children apart; make them unique", nullptr);
+  if (source_ended_ == item.child_of) source_ended_ = nullptr;  // it is closed, and gone when this item leaves
   run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
   item.exit = child_exit::uncounted;
 }

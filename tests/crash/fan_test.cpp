@@ -201,7 +201,7 @@ TEST_CASE("a fan-out killed at random moments, again and again") {
 TEST_CASE("an engine that did not know its finished children any more would be found out") {
   const temp_dir dir;
   const story of{.dir = dir.path(), .children = 40, .mode = "keys_change"};
-  REQUIRE(run_child(of, 0, 300) == child_end::killed);
+  REQUIRE(run_child(of, 0, 180) == child_end::killed);  // in the last steps
   REQUIRE(run_child(of, 1, 0) == child_end::finished);
   CHECK_FALSE(violations(of).empty());
 }
