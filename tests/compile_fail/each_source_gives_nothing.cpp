@@ -1,5 +1,5 @@
 // sentence: pawl: the source of an each returns the inputs of its children
-// names: each_source_gives_nothing<the_step<text<'r','o','w','s'>>, returns<int>
+// names: each_source_gives_nothing<the_step<text<'r','o','w','s'>>,returns<int>
 #include "support.hpp"
 
 #include <pawl/each.hpp>

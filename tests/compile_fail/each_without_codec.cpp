@@ -1,5 +1,5 @@
 // sentence: pawl: children are recorded before the first of them starts, and their input cannot be
-// names: children_have_no_codec<the_step<text<'r','o','w','s'>>, handle,
+// names: children_have_no_codec<the_step<text<'r','o','w','s'>>,handle,
 #include "support.hpp"
 
 #include <pawl/each.hpp>
