@@ -105,9 +105,9 @@ TEST_CASE("the key table finds every key in flight, whatever is erased around it
 
 namespace {
 const detail::value_type small{.size = 8, .align = 8, .cpp_name = "small", .destroy = nullptr, .copy = nullptr,
-                               .describe = nullptr, .encode = nullptr, .decode = nullptr, .same = nullptr};
+                               .move = nullptr, .describe = nullptr, .encode = nullptr, .decode = nullptr, .same = nullptr};
 const detail::value_type big{.size = 100, .align = 32, .cpp_name = "big", .destroy = nullptr, .copy = nullptr,
-                             .describe = nullptr, .encode = nullptr, .decode = nullptr, .same = nullptr};
+                             .move = nullptr, .describe = nullptr, .encode = nullptr, .decode = nullptr, .same = nullptr};
 
 detail::erased_step step_giving(const detail::value_type* result, std::vector<std::uint16_t> reads = {}) {
   detail::erased_step step;

@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t number_schema = 7;
 
 const detail::value_type a_value{.size = 8, .align = 8, .cpp_name = "int", .destroy = nullptr, .copy = nullptr,
-                                 .describe = nullptr, .encode = nullptr, .decode = nullptr, .same = nullptr};
+                                 .move = nullptr, .describe = nullptr, .encode = nullptr, .decode = nullptr, .same = nullptr};
 
 step_identity effect(std::string name, std::uint32_t version = 0) {
   return {std::move(name), step_kind::effect, version, number_schema, false};
@@ -162,7 +162,7 @@ namespace {
 constexpr std::uint64_t old_schema = 8;
 const schema& text_schema() { return schema_of<std::string>(); }
 const detail::value_type a_text{.size = 8, .align = 8, .cpp_name = "text", .destroy = nullptr, .copy = nullptr,
-                                .describe = &text_schema, .encode = nullptr, .decode = nullptr, .same = nullptr};
+                                .move = nullptr, .describe = &text_schema, .encode = nullptr, .decode = nullptr, .same = nullptr};
 
 // "parse" returned text in version 1, and today's migrates it.
 struct migrated_story : story {
