@@ -1,6 +1,7 @@
 // One item, many children: how they are recorded, run, counted, and taken up again.
 #include "support/catch.hpp"
 #include "support/quiet.hpp"
+#include "support/run_tool.hpp"
 #include "support/temp_state.hpp"
 
 #include <pawl/inspect.hpp>
@@ -514,6 +515,10 @@ TEST_CASE("children in the state read as parent/child, and are found by that") {
   const auto slashed = state.item("shelf/pages/words", "a/b@2/7/with/slash");
   REQUIRE(slashed);
   CHECK(slashed->result->json == "\"with/slash!\"");
+  const pawl::test::said shown = pawl::test::run_tool({"show", dir / "s.pawl", "a/b/-1/w-1"});
+  CHECK(shown.code == 0);
+  CHECK_THAT(shown.out, Catch::Contains("a/b/-1/w-1") && Catch::Contains("shelf/pages/words") && Catch::Contains("w-1!"));
+  CHECK_THAT(pawl::test::run_tool({"status", dir / "s.pawl"}).out, Catch::Contains("shelf/pages/words"));
   CHECK_FALSE(state.item("shelf/pages/words", "a/b/-1/w2"));
   CHECK_FALSE(state.item("shelf", "a/b/2"));
   CHECK(state.items({.workflow = "shelf/pages", .key_prefix = "a/b@2/"}).items.size() == 1);

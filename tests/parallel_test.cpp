@@ -1,6 +1,7 @@
 // One input, several steps at once: each its own checkpoint, its own retries, its own end.
 #include "support/catch.hpp"
 #include "support/quiet.hpp"
+#include "support/run_tool.hpp"
 #include "support/temp_state.hpp"
 
 #include <pawl/inspect.hpp>
@@ -8,6 +9,7 @@
 
 #include <atomic>
 #include <latch>
+#include <mutex>
 #include <numeric>
 #include <set>
 #include <stdexcept>
@@ -126,6 +128,8 @@ TEST_CASE("branches see the item's key, and keys of their own for what they touc
   REQUIRE(found);
   CHECK(found->key.to_string() == "3");
   CHECK(found->state == item_state::done);
+  // The item goes before its branches, which are called like it.
+  CHECK_THAT(pawl::test::run_tool({"show", dir / "s.pawl", "3"}).out, Catch::Contains("workflow:   order, "));
 }
 
 TEST_CASE("branches fan out themselves") {
