@@ -48,10 +48,8 @@ void fan_queue::wait() {
   ended_.wait(lock, [this] { return over_; });
 }
 
-bool fan_queue::can_pull(const fan& of) noexcept {
-  return of.source != nullptr ||
-         (of.stage == fan_stage::running && (of.page_at != of.page.size() || !of.recorded.empty()));
-}
+// One that waits and whose source is closed has children that are recorded (page_ended takes it out when it has none).
+bool fan_queue::can_pull(const fan& of) noexcept { return of.source != nullptr || of.stage == fan_stage::running; }
 
 fan* fan_queue::front() {
   const std::scoped_lock lock(mutex_);
