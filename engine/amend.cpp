@@ -4,6 +4,7 @@
 #include "run/clock.hpp"
 #include "run/recorded_chain.hpp"
 #include "run/verdict.hpp"
+#include "store/find_named.hpp"
 #include "store/walk.hpp"
 #include "store/workflows.hpp"
 
@@ -117,7 +118,7 @@ public:
     std::vector<item_id> ids;
     stored_item item;
     for (const std::string& key : keys) {
-      if (!view_->find(workflow_.id, key, item, false))
+      if (!find_named(*view_, workflow_, key, item, false))
         throw error(errc::not_found, "amend: workflow '" + workflow_.name + "' has no item '" + printable_key(key) +
                                          "'; nothing was changed; `pawl ls` lists those that are there");
       ids.push_back(item.id);
@@ -297,7 +298,7 @@ void skip_item(backend& store, const commit_group& commit, std::string_view work
   const workflow_record record = find_workflow(store, workflow);
   const std::unique_ptr<snapshot> view = store.read();
   stored_item item;
-  if (!view->find(record.id, key, item, true))
+  if (!find_named(*view, record, key, item, true))
     throw error(errc::not_found, "skip: workflow '" + record.name + "' has no item '" + printable_key(key) +
                                      "'; `pawl ls` lists those that are there");
   if (item.state == item_state::done || item.state == item_state::skipped)

@@ -2,6 +2,7 @@
 #include <pawl/engine.hpp>
 
 #include "amend.hpp"
+#include "child_run.hpp"
 #include "inspect/typed_key.hpp"
 #include "plan.hpp"
 #include "prune.hpp"
@@ -183,6 +184,25 @@ void check(const detail::chain& chain, const run_options& options) {
   if (!(options.progress_interval.count() >= 0)) refuse("progress_interval must not be negative");
 }
 
+// Children run beside their parents.
+void check_fans(const detail::chain& chain) {
+  for (const detail::erased_step& step : chain.steps)
+    if (step.fan)
+      throw error(errc::bad_argument, "run: workflow '" + chain.name + "': step '" + step.name +
+                                          "' has children, which need threads of their own; open the engine with "
+                                          "threads::workers");
+}
+
+// Of the children in a run of their parents. Keys decide: what is recorded of a child counts, whatever its source gives now.
+run_options options_of_children(const run_options& parents) {
+  run_options options;
+  options.on_failed = parents.on_failed;
+  options.on_changed_chain = parents.on_changed_chain;
+  options.on_changed_input = on_changed_input::ignore;
+  options.seed = parents.seed;
+  return options;
+}
+
 // Without threads nobody looks at a clock beside the steps.
 void check_threadless(const detail::chain& chain, const run_options& options) {
   const auto refuse = [&](const std::string& what) {
@@ -279,6 +299,7 @@ public:
         owner.logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id,
                            change.text);
     }
+    begin_children(chosen);
   }
 
   core::run_state& state() noexcept override { return run_; }
@@ -287,6 +308,7 @@ public:
     const std::string& name = run_.chain->name;
     try {
       report made = work();
+      for (const auto& one : children_) made.children.push_back(one->finish());
       owner_.logger->info(
           "event=run_finished workflow={} items={} done={} failed={} skipped={} pending={} in_progress={} resumed={} "
           "steps_saved={} seconds={:.3f}",
@@ -326,6 +348,14 @@ private:
     }
   }
 
+  void begin_children(const run_options& chosen) {
+    const std::vector<detail::erased_step>& steps = run_.chain->steps;
+    for (std::size_t step = 0; step < steps.size(); ++step)
+      for (std::size_t number = 0; number < run_.fans[step].size(); ++number)
+        children_.push_back(std::make_unique<core::child_run>(
+            owner_.begin(steps[step].fan->chains[number], options_of_children(chosen)), run_, step, number));
+  }
+
   core::workflow_record open_workflow(const detail::chain& chain) {
     const core::recorded_chain recorded(chain);
     core::workflow_record record;
@@ -340,12 +370,14 @@ private:
   const core::workflow_record record_;
   core::run_state run_;
   const registration registered_;
+  std::vector<std::unique_ptr<core::child_run>> children_;
 };
 
 std::unique_ptr<core::begun_run> engine::impl::begin(const std::shared_ptr<const detail::chain>& chain,
                                                      const run_options& chosen) {
   check(*chain, chosen);
   if (options.threads == threads::none) check_threadless(*chain, chosen);
+  if (options.threads != threads::workers) check_fans(*chain);
   throw_if_failed();
   return std::make_unique<run_under_way>(*this, chain, chosen);
 }

@@ -58,11 +58,6 @@ void decode_value(const detail::value_type& type, void* storage, std::span<const
   }
 }
 
-std::string plain_key(std::string_view typed_key) {
-  const key_parts parts = split_key(typed_key);
-  return parts.is_text ? std::string(parts.text) : printable_key(typed_key);
-}
-
 }  // namespace
 
 bool read_result(backend& store, const detail::chain& chain, const std::string& typed_key,

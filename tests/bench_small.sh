@@ -89,6 +89,10 @@ fact "many items are done once and found done again, also in random order"
 small many_items '--items 3000 --shuffle --in-flight 100'
 grep -q '"shuffled_run"' "$folder/many_items" || fail "no third run"
 
+fact "of an item with many children that is killed halfway, no acknowledged step runs again"
+small fan_out '--children 5000 --in-flight 100'
+grep -q '"acknowledged_steps_run_again":0,' "$folder/fan_out" || fail "no word of what ran again"
+
 fact "a flush, a step, a done item and an opening after a kill have a cost"
 small flush '--rounds 20'
 positive median_us flush
@@ -108,7 +112,7 @@ for threads in flusher none; do
   positive p999_us poll
   positive within_limit poll
 done
-for name in many_items flush step_cost state_size open_after_crash loop poll; do
+for name in many_items fan_out flush step_cost state_size open_after_crash loop poll; do
   "$build/bench/$name" --help >/dev/null || fail "$name has no --help"
   ! "$build/bench/$name" --dir "$folder/nowhere" >/dev/null 2>&1 || fail "$name works where there is no directory"
 done

@@ -14,6 +14,11 @@ namespace {
 
 constexpr double done_for_s_max = 1000 * 365.25 * 86400;
 
+std::string child_name(const std::string& parent, const erased_step& step, const chain& children) {
+  const std::string name = parent + "/" + step.name;
+  return step.kind == step_kind::parallel ? name + "/" + children.steps.front().name : name;
+}
+
 erased_step put_together(const step_draft& draft, const void* self, const link& link) {
   erased_step step = draft.step();
   step.result = link.result == nullptr ? nullptr : &link.result();
@@ -59,6 +64,16 @@ void check_migrations(const chain& chain, const erased_step& step) {
   }
 }
 
+// The chains of children are named by where they stand, so that one workflow can be the child of several steps.
+std::shared_ptr<const chain> renamed(const chain& from, const std::string& name) {
+  const auto built = std::make_shared<chain>(from);
+  built->name = name;
+  for (erased_step& step : built->steps)
+    if (step.fan)
+      for (auto& children : step.fan->chains) children = renamed(*children, child_name(name, step, *children));
+  return built;
+}
+
 }  // namespace
 
 std::shared_ptr<const chain> build_chain(std::string_view name, const input_facts& input,
@@ -74,7 +89,10 @@ std::shared_ptr<const chain> build_chain(std::string_view name, const input_fact
   built->owner = std::move(owner);
   for (std::size_t place = 0; place < drafts.size(); ++place) {
     built->steps.push_back(put_together(*drafts[place], selves[place], links[place]));
-    if (built->steps.back().result != nullptr) built->output = built->steps.back().result;
+    erased_step& step = built->steps.back();
+    if (step.result != nullptr) built->output = step.result;
+    if (step.fan)
+      for (auto& children : step.fan->chains) children = renamed(*children, child_name(built->name, step, *children));
   }
   for (std::size_t place = 0; place < drafts.size(); ++place) check_options(*built, place);
   for (const erased_step& step : built->steps)

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace pawl::detail {
 namespace {
@@ -68,6 +69,7 @@ void step_draft::refuse_second_call() const {
 void step_draft::timeout(seconds limit) {
   if (step_.kind == step_kind::transactional)
     refuse(step_, "a transactional step has no timeout: it shares its transaction with others and must not wait; drop it");
+  if (step_.fan) refuse(step_, "its children take the time that they take; give a timeout to the steps of theirs instead");
   if (!is_delay(limit.count()) || limit.count() == 0) refuse(step_, "timeout must be a finite time above 0");
   step_.timeout_s = limit.count();
 }
@@ -75,6 +77,8 @@ void step_draft::timeout(seconds limit) {
 void step_draft::concurrency(std::int64_t limit) {
   if (step_.kind == step_kind::transactional)
     refuse(step_, "transactional steps are called one at a time anyway; drop .concurrency");
+  if (step_.kind == step_kind::parallel)
+    refuse(step_, "what is called are its branches; give .concurrency to those that need it");
   if (limit < 1) refuse(step_, "concurrency must be at least 1; leave it out for no limit");
   if (limit > std::numeric_limits<std::uint32_t>::max())
     refuse(step_, "concurrency is too large; leave it out for no limit");
@@ -110,6 +114,22 @@ void step_draft::loop(const loop_options& options) {
                   "checkpointed; drop the others");
   if (chosen == 0) policy.mtbf_s = 24.0 * 3600;
   step_.loop = policy;
+}
+
+// What is open at the same time holds its source in memory.
+void step_draft::fan_out(fan_rule rule) {
+  constexpr std::uint32_t open_at_most = 16;
+  step_.fan = std::move(rule);
+  if (step_.kind == step_kind::each) step_.concurrency = open_at_most;
+}
+
+void step_draft::collect() {
+  const erased_step& last = step_.fan->chains.front()->steps.back();
+  if (last.result == nullptr)
+    refuse(step_, "collect: the last step of its children, '" + last.name + "', returns nothing; let it return what is wanted");
+  if (last.discard)
+    refuse(step_, "collect: the last step of its children, '" + last.name + "', discards its result; drop .discard()");
+  step_.fan->collects = true;
 }
 
 void step_draft::batch(const batch_options& options) {

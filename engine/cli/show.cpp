@@ -15,6 +15,7 @@
 
 #include <charconv>
 #include <memory>
+#include <optional>
 
 namespace pawl::cli {
 namespace {
@@ -58,7 +59,8 @@ std::vector<any_key> keys_of(const arguments& given) {
   return keys;
 }
 
-item_view find_in(const state_view& state, const std::vector<std::string>& workflows, const arguments& given) {
+std::optional<item_view> look_in(const state_view& state, const std::vector<std::string>& workflows,
+                                 const arguments& given) {
   for (const any_key& key : keys_of(given)) {
     std::optional<item_view> found;
     for (const std::string& workflow : workflows) {
@@ -68,8 +70,13 @@ item_view find_in(const state_view& state, const std::vector<std::string>& workf
                           "' both have this key; say which one with --workflow");
       if (item) found = std::move(item);
     }
-    if (found) return *std::move(found);
+    if (found) return found;
   }
+  return std::nullopt;
+}
+
+item_view find_in(const state_view& state, const std::vector<std::string>& workflows, const arguments& given) {
+  if (auto found = look_in(state, workflows, given)) return *std::move(found);
   throw error(errc::not_found, "show: there is no item with the key '" + escaped(given.key) + "'" +
                                    (given.workflow.empty() ? "" : " in workflow '" + escaped(given.workflow) + "'") +
                                    "; `pawl ls` lists those that are there");
@@ -77,9 +84,13 @@ item_view find_in(const state_view& state, const std::vector<std::string>& workf
 
 item_view find_item(const state_view& state, const arguments& given) {
   if (!given.workflow.empty()) return find_in(state, {given.workflow}, given);
-  std::vector<std::string> names;
-  for (const workflow_view& one : state.workflows()) names.push_back(one.name);
-  return find_in(state, names, given);
+  // The branches of an item are called like it: those that are nobody's children go first.
+  std::vector<std::string> parents;
+  std::vector<std::string> children;
+  for (const workflow_view& one : state.workflows())
+    (one.name.find('/') == std::string::npos ? parents : children).push_back(one.name);
+  if (auto found = look_in(state, parents, given)) return *std::move(found);
+  return find_in(state, children, given);
 }
 
 std::string value_text(const std::string& title, const value_view& value) {

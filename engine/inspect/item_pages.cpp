@@ -51,9 +51,8 @@ std::size_t bytes_of(const item_view& item) {
 
 bool has_prefix(std::string_view typed_key, std::string_view prefix) {
   if (prefix.empty()) return true;
-  const key_parts parts = split_key(typed_key);
-  if (parts.is_text) return parts.text.starts_with(prefix);
-  return key_of(typed_key).to_string().starts_with(prefix);
+  if (typed_key.starts_with(key_tag_text)) return typed_key.substr(1).starts_with(prefix);
+  return plain_key(typed_key).starts_with(prefix);
 }
 
 class page_reader {

@@ -8,6 +8,7 @@
 #include "inspect/table_pages.hpp"
 #include "inspect/typed_key.hpp"
 #include "state/open.hpp"
+#include "store/find_named.hpp"
 #include "store/table_access.hpp"
 #include "store/workflows.hpp"
 
@@ -70,7 +71,7 @@ std::optional<item_view> state_view::item(std::string_view workflow, const any_k
   const std::vector<core::workflow_record> known = view->workflows();
   const core::workflow_record& record = core::workflow_named(known, workflow);
   core::stored_item item;
-  if (!view->find(record.id, core::stored_key(key), item, true)) return std::nullopt;
+  if (!core::find_named(*view, record, core::stored_key(key), item, true)) return std::nullopt;
   item_view shown = core::show_item(record, item);
   core::show_values(record, item, value_size_max, *view, impl_->schemas, shown);
   return shown;

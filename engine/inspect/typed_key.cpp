@@ -16,6 +16,7 @@ std::string stored_key(const any_key& key) {
 }
 
 any_key key_of(std::string_view typed_key) {
+  if (is_child_key(typed_key)) return plain_key(typed_key);
   const key_parts parts = split_key(typed_key);
   if (parts.is_text) return parts.text;
   if (parts.negative) return static_cast<std::int64_t>(parts.number);

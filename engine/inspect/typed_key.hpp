@@ -9,7 +9,7 @@
 namespace pawl::core {
 
 [[nodiscard]] std::string stored_key(const any_key& key);
-// Throws pawl::error(damaged) where the bytes are no typed key.
+// A child's is the text that it reads like (record/key.hpp). Throws pawl::error(damaged) where the bytes are no typed key.
 [[nodiscard]] any_key key_of(std::string_view typed_key);
 
 }  // namespace pawl::core

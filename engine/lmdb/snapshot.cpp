@@ -270,6 +270,25 @@ void lmdb_snapshot::scan_listed(workflow_id workflow, item_id from, item_state s
   }
 }
 
+void lmdb_snapshot::scan_keys(workflow_id workflow, std::string_view prefix,
+                              const std::function<bool(item_id, std::string_view)>& each) {
+  env_->check_process();
+  lmdb_key first;
+  if (!make_index_key(env_->uuid(), workflow, prefix, first)) return;  // nothing that lies in the index begins like that
+  read_cursor cursor(txn_, env_->in().index);
+  std::span<const std::byte> name = first.bytes();
+  std::span<const std::byte> entry;
+  for (bool there = cursor.move(MDB_SET_RANGE, name, entry); there; there = cursor.move(MDB_NEXT, name, entry)) {
+    if (name.size() < first.bytes().size() || !std::ranges::equal(name.first(first.bytes().size()), first.bytes())) return;
+    const auto key = name.subspan(sizeof workflow);
+    for (auto ids = ids_of_index_entry(name, entry); !ids.empty(); ids = ids.subspan(sizeof(item_id))) {
+      item_id id = 0;
+      std::memcpy(&id, ids.data(), sizeof id);
+      if (!each(id, {reinterpret_cast<const char*>(key.data()), key.size()})) return;
+    }
+  }
+}
+
 void lmdb_snapshot::fetch(workflow_id workflow, const stored_item& item, const stored_payload& payload,
                           std::vector<std::byte>& into) {
   env_->check_process();

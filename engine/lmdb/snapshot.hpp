@@ -30,6 +30,8 @@ public:
   bool load(workflow_id workflow, item_id item, stored_item& into) override;
   void scan(workflow_id workflow, item_id from, const item_state* state,
             const std::function<bool(const stored_item&)>& each) override;
+  void scan_keys(workflow_id workflow, std::string_view prefix,
+                 const std::function<bool(item_id, std::string_view)>& each) override;
   void fetch(workflow_id workflow, const stored_item& item, const stored_payload& payload,
              std::vector<std::byte>& into) override;
   workflow_counts count(workflow_id workflow) override;

@@ -1,6 +1,7 @@
 #include "run/admission.hpp"
 
 #include "record/key.hpp"
+#include "run/fan.hpp"
 
 #include <pawl/error.hpp>
 
@@ -58,7 +59,17 @@ admission::admission(run_state& run, submitted_items& submitted)
       next_id_(run.workflow.next_item),
       resume_(run) {}
 
+admission::admission(run_state& run, fan_queue& children)
+    : run_(run),
+      source_{},
+      children_(&children),
+      pool_(run.layout, run.settings.window_items),
+      in_flight_(run.settings.window_items),
+      next_id_(run.workflow.next_item),
+      resume_(run) {}
+
 bool admission::has_room() const noexcept {
+  if (children_ != nullptr && !children_->has_some()) return false;
   if (submitted_ != nullptr && submitted_->waiting() == 0 && !submitted_->closed()) return false;
   return !exhausted_.load(std::memory_order_acquire) && !run_.stopping() &&
          in_use_.load(std::memory_order_relaxed) < run_.settings.window_items &&
@@ -84,7 +95,7 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
   if (!lock.owns_lock()) return false;
   const std::size_t own_before = own.size();
   const bool parks = run_.gates[0] || run_.rates[0] || run_.batches[0] ||
-                     run_.chain->steps[0].kind == step_kind::transactional;
+                     run_.chain->steps[0].kind == step_kind::transactional || run_.chain->steps[0].fan;
   found so_far{into, own_before + (parks ? 0 : most), own};
   // A caller that has work already gets as many as it asks for; another one also some for those who have none.
   const std::size_t tries_at_most = own_before != 0 ? most : group_size;
@@ -108,20 +119,23 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
     group_.clear();
   }
   resume_.release();
+  if (children_ != nullptr) end_group_of_children();
   run_.ready.push_fresh(recorded_);
   recorded_.clear();
   tell_counts();
   update_finished();
-  if (submitted_ == nullptr) return pulled != 0;
+  if (submitted_ == nullptr && children_ == nullptr) return pulled != 0;
   const submission_list left = std::exchange(left_, {});
   lock.unlock();
   // Somebody may have come for what was submitted meanwhile, and have found the lock taken.
   if (run_.ready.idle() != 0 && has_room()) run_.ready.wake_one();
-  submitted_->resolve_all(left);
-  return pulled != 0;
+  if (submitted_ != nullptr) submitted_->resolve_all(left);
+  // A fan that came to its end gives nothing, and the next one may.
+  return pulled != 0 || (children_ != nullptr && has_room());
 }
 
 bool admission::pull() {
+  if (children_ != nullptr) return pull_child();
   if (submitted_ != nullptr) return pull_submitted();
   return unfinished_ != nullptr ? pull_unfinished() : pull_one();
 }
@@ -280,6 +294,7 @@ void admission::drop(active_item* item) {
   }
   destroy_values(run_.layout, *item);
   if (item->submitted != nullptr) left_.push(std::exchange(item->submitted, nullptr));
+  if (item->child_of != nullptr) children_->left(*item);
   pool_.give_back(item);
 }
 
@@ -345,9 +360,9 @@ void admission::settle(active_item* item, found& so_far) {
     }
     item->id = next_id_++;
     item->is_new = true;
-    if (submitted_ == nullptr) seen_.insert(item->id);
+    static_cast<void>(is_first(*item));
     ++new_items_;
-    const bool wait = so_far.own.size() >= so_far.most;
+    const bool wait = so_far.own.size() >= so_far.most || waits_for_siblings(*item);
     if (!run_.records) (wait ? recorded_ : so_far.own).push_back(item);
     else if (admit_new(*item, so_far.into, wait)) so_far.own.push_back(item);
     else ++so_far.waiting;
@@ -373,17 +388,20 @@ void admission::settle(active_item* item, found& so_far) {
 void admission::leave_out(active_item* item, std::string_view reason) {
   run_.count(item_state::failed);
   run_.note_end(item_state::failed, item->key, item->step, reason);
-  if (item->submitted != nullptr) note_outcome(*item->submitted, item_state::failed, reason);
+  item->state = item_state::failed;
+  note_outcome(*item, item_state::failed, reason);
   drop(item);
 }
 
-// An item that is not to run. Whoever holds its handle is told why it is as it is.
+// An item that is not to run. Whoever holds its handle, or is its parent, is told why it is as it is.
 void admission::tell_settled(active_item& item, const stored_item& stored) {
   const item_state state = stored.state;
-  item.submitted->result_is_stored = state == item_state::done;
+  item.state = state;
+  if (item.submitted == nullptr && (item.child_of == nullptr || state == item_state::done)) return;
+  if (item.submitted != nullptr) item.submitted->result_is_stored = state == item_state::done;
   stored_item whole;
   const bool wanted = state != item_state::done && resume_.view().load(run_.workflow.id, item.id, whole);
-  note_outcome(*item.submitted, state, wanted ? whole.error : std::string_view());
+  note_outcome(item, state, wanted ? whole.error : std::string_view());
 }
 
 // Encodes the input into input_bytes_, schema hash first. False where it has no codec or is its own key.
@@ -466,7 +484,7 @@ void admission::end_failed(active_item& item, lane& into, revision_id revision, 
                            std::uint8_t flags) {
   item.ended = true;
   item.state = item_state::failed;
-  if (item.submitted != nullptr) note_outcome(*item.submitted, item_state::failed, reason);
+  note_outcome(item, item_state::failed, reason);
   checkpoint_header header = header_for(item, checkpoint_kind::failed);
   header.revision = revision;
   header.flags |= flags;
@@ -477,6 +495,7 @@ void admission::end_failed(active_item& item, lane& into, revision_id revision, 
 void admission::add_bytes(active_item& item, std::size_t bytes) {
   item.bytes += bytes;
   bytes_change_ += bytes;
+  if (item.child_of != nullptr) item.child_of->bytes += bytes;
 }
 
 bool admission::retire(item_group& items, bool may_wait) {
@@ -487,7 +506,7 @@ bool admission::retire(item_group& items, bool may_wait) {
   std::array<std::uint64_t, 5> ended{};
   const log_position recorded = run_.store.recorded();
   for (active_item* item : items) {
-    ++ended[static_cast<std::size_t>(item->state)];
+    if (item->exit == child_exit::as_it_is) ++ended[static_cast<std::size_t>(item->state)];
     if ((item->is_new || submitted_ != nullptr) && !ascending_) unseen_.add(item->key_hash, recorded);
     drop(item);
   }

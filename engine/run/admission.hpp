@@ -2,7 +2,8 @@
 //
 // The source is the user's, or what is unfinished in the state (run/unfinished.hpp): then nothing is new and no input
 // is at hand, and the rest is the same. Or it is what is submitted (run/submitted_items.hpp): then a key may come again
-// once its item has ended, and each item that leaves says to its submission how it ended.
+// once its item has ended, and each item that leaves says to its submission how it ended. Or it is what the sources of
+// parents give (run/fan.hpp): that part stands in run/pull_children.cpp.
 //
 // Pulls inputs, finds out what is stored of each, and makes items of those that
 // have something to do. One worker at a time admits, in groups; the window is
@@ -43,6 +44,8 @@ public:
   admission(run_state& run, unfinished_items& stored);
   // Takes what is submitted until that is closed; `submitted` must outlive it.
   admission(run_state& run, submitted_items& submitted);
+  // Takes the children of items that fan out, until the queue is closed; it must outlive it.
+  admission(run_state& run, fan_queue& children);
 
   // Admits a group, writing its first checkpoints into `into`, the lane of the calling worker. New items, `most`
   // of them, go into `own`: their admission is in the caller's lane and not acknowledged, so they are the
@@ -67,6 +70,16 @@ private:
   bool pull_unfinished();
   bool pull_submitted();
   bool pull();
+  bool pull_child();
+  bool pull_given(fan& from, active_item* item);
+  bool pull_recorded(fan& from, active_item* item);
+  bool read_child_key(fan& from, active_item& item);
+  [[nodiscard]] bool read_recorded(fan& from);
+  void break_off_repeated(active_item& item);
+  [[nodiscard]] std::uint64_t count_vanished(fan& from);
+  void end_group_of_children();
+  [[nodiscard]] bool is_first(active_item& item);
+  [[nodiscard]] static bool waits_for_siblings(const active_item& item) noexcept;
   bool read_key(active_item& item);
   void give_up_source(errc code, const std::string& sentence);
   // What one call of admit() has found so far.
@@ -111,6 +124,9 @@ private:
   unfinished_items* const unfinished_ = nullptr;  // in place of it
   unfinished_item next_unfinished_;
   submitted_items* const submitted_ = nullptr;    // or that
+  fan_queue* const children_ = nullptr;           // or that
+  fan* source_ended_ = nullptr;                   // of those, in the group that is being pulled
+  std::string own_key_;                           // of the last of those
   submission_list left_;                          // submissions of items that have left, to be told when unlocked
   std::mutex mutex_;
   item_pool pool_;

@@ -108,7 +108,8 @@ void worker::call(active_item& item, const detail::erased_step& step, call_resul
   step_context source(run_, item, step, step.timeout_s > 0 ? timed : run_token_, told_, loops_);
   context ctx(source);
   detail::call_frame frame{item.values, copy ? copy->get() : item.values[latest],
-                           step.result != nullptr ? place_of(run_.layout, item, item.step + 1u) : nullptr, ctx, {}, tx_};
+                           step.result != nullptr ? place_of(run_.layout, item, item.step + 1u) : nullptr, ctx, {}, tx_,
+                           step.fan ? &fan_call_ : nullptr};
   const std::uint64_t began_ns = run_.time.now_ns();
   call_function(step, frame, result);
   result.ended_ns = run_.time.now_ns();
@@ -116,7 +117,7 @@ void worker::call(active_item& item, const detail::erased_step& step, call_resul
   const bool timed_out = step.timeout_s > 0 && timer_.end();
 
   if (result.end == call_end::completed) {
-    if (step.result != nullptr) item.values[item.step + 1u] = frame.out;
+    if (step.result != nullptr && !step.fan) item.values[item.step + 1u] = frame.out;
     return;
   }
   // Whatever a consuming step left of its input is not to be trusted.

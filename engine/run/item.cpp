@@ -47,9 +47,11 @@ active_item* item_pool::take() {
   }
   taken->generation = taken->sequence = taken->attempts = 0;
   taken->step = 0;
-  taken->ended = taken->started = taken->backing_off = taken->let_out = false;
+  taken->ended = taken->started = taken->backing_off = taken->let_out = taken->released = false;
   taken->key.clear();
   taken->submitted = nullptr;
+  taken->child_of = nullptr;
+  taken->exit = child_exit::as_it_is;
   taken->state = item_state::pending;
   taken->due_ns = taken->bytes = taken->input_digest = 0;
   return taken;

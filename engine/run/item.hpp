@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,15 @@ namespace pawl::core {
 inline constexpr std::size_t cache_line = 64;
 
 struct submission;
+struct fan;
+struct fan_out;
+
+// How a child leaves its run, for its fan.
+enum class child_exit : std::uint8_t {
+  as_it_is,   // ended, or given up: the item's state says it
+  recorded,   // to be taken up again when all its siblings are recorded
+  uncounted,  // it is no child after all: its key came before, or cannot be had
+};
 
 struct alignas(cache_line) active_item {
   // What each step needs.
@@ -46,6 +56,8 @@ struct alignas(cache_line) active_item {
   bool let_out = false;              // of a step's rate_gate, and not back yet
   bool started = false;              // at most once: the start of its next step is recorded
   bool backing_off = false;          // goes to the timers when its checkpoint is acknowledged
+  bool released = false;             // a child whose fan has let it start
+  child_exit exit = child_exit::as_it_is;
   item_state state = item_state::pending;  // as recorded, or as the checkpoint under way will record it
   submission* submitted = nullptr;   // where somebody holds a handle of it (run/submission.hpp)
 
@@ -55,6 +67,8 @@ struct alignas(cache_line) active_item {
   std::uint64_t input_digest = 0;    // of the input that it runs with; 0 where there is none
   std::uint64_t due_ns = 0;          // when the back-off is over, by the monotonic clock
   std::uint64_t ordinal = 0;         // its number in the source, from 1
+  fan* child_of = nullptr;           // of a child (run/fan.hpp)
+  std::shared_ptr<fan_out> fanned_out;  // while its children run, and until it goes on
 };
 
 // Items on their way from one place to another, or in a worker's hands.

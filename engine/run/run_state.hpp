@@ -34,6 +34,7 @@ class logger;
 
 namespace pawl::core {
 
+class fan_queue;
 class slot_store;
 
 struct run_settings {
@@ -49,6 +50,7 @@ struct run_counts {
   std::atomic<std::uint64_t> items{0};
   std::array<std::atomic<std::uint64_t>, 5> by_state{};
   std::atomic<std::uint64_t> settled_before{0};
+  std::atomic<std::uint64_t> vanished{0};
   std::atomic<std::uint64_t> duplicates{0};
   std::atomic<std::uint64_t> resumed{0};
   std::atomic<std::uint64_t> steps_saved{0};
@@ -92,6 +94,7 @@ public:
       rates.push_back(step.rate.calls != 0 ? std::make_unique<rate_gate>(step.rate, chosen.window_items) : nullptr);
       if (step.kind == step_kind::transactional && !transactions)
         transactions = std::make_unique<transaction_queue>(chosen.window_items, chosen.workers);
+      fans.emplace_back(step.fan ? step.fan->chains.size() : 0, nullptr);
       loops.push_back(step.loop ? std::make_unique<loop_totals>() : nullptr);
       skips_used.emplace_back(std::make_unique<std::atomic<std::uint64_t>[]>(step.skip_on.size()));
     }
@@ -170,6 +173,8 @@ public:
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule
   slot_store* slots = nullptr;  // for the checkpoints of loops; null: they make none
   std::vector<std::unique_ptr<loop_totals>> loops;  // by step; null where it is none
+  std::vector<std::vector<fan_queue*>> fans;        // by step, by chain of its children; set before the run begins
+  fan_queue* children = nullptr;                    // that this run takes its items from; null: from anywhere else
   run_counts counts;
   std::atomic<std::uint64_t> bytes_in_flight{0};
   // What the running step of each worker last told of its progress; below 0: nothing.

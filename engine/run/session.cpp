@@ -1,6 +1,7 @@
 #include "run/session.hpp"
 
 #include "run/admission.hpp"
+#include "run/fan.hpp"
 #include "run/signals.hpp"
 #include "run/watch.hpp"
 #include "run/worker.hpp"
@@ -216,6 +217,7 @@ report make_report(const run_state& run, const crew& workers, const backend_tota
   made.pending = state(item_state::pending);
   made.in_progress = state(item_state::in_progress);
   made.settled_before = counts.settled_before;
+  made.vanished = counts.vanished;
   made.duplicates = counts.duplicates;
   made.resumed = counts.resumed;
   made.steps_saved = counts.steps_saved;
@@ -250,12 +252,31 @@ void check_transactions(const run_state& run) {
     throw error(errc::bad_argument, head + "a transactional step tried to run it; run it from outside of such a step");
 }
 
+void check_fans(const run_state& run) {
+  for (std::size_t step = 0; step < run.fans.size(); ++step)
+    for (const fan_queue* one : run.fans[step])
+      if (one == nullptr)
+        throw error(errc::bad_argument, "run: workflow '" + run.chain->name + "': step '" + run.chain->steps[step].name +
+                                            "' fans out, and nobody runs its children; use a pawl::engine");
+}
+
+// What children refer to is in this run's items.
+void end_children(const run_state& run) {
+  for (const auto& step : run.fans)
+    for (fan_queue* one : step) {
+      one->close();
+      one->wait();
+    }
+}
+
 // What is left to do when the workers have come to their end.
 report conclude(run_state& run, const admission& entry, crew& workers, const backend_totals& before,
                 std::optional<watch>& watcher, progress_maker& progress_of) {
   const run_options& options = run.settings.options;
+  end_children(run);
   const bool durable = workers.drain();
   if (watcher) watcher->stop();
+  if (run.children != nullptr) run.children->count_left();
   if (!durable) std::rethrow_exception(run.log.failure());
   run.store.flush();  // also where that is not asked of each step: what the report counts is on the disk
   if (const auto why = run.failure()) std::rethrow_exception(why);
@@ -272,6 +293,7 @@ report conclude(run_state& run, const admission& entry, crew& workers, const bac
 
 report run_session_from(run_state& run, admission& entry, std::optional<std::uint64_t> size_hint) {
   check_transactions(run);
+  check_fans(run);
   const run_options& options = run.settings.options;
   const backend_totals before = run.store.totals();
   crew workers(run, entry);
@@ -309,6 +331,12 @@ report run_session(run_state& run, unfinished_items& source) {
 }
 
 report run_session(run_state& run, submitted_items& source) {
+  admission entry(run, source);
+  return run_session_from(run, entry, std::nullopt);
+}
+
+report run_session(run_state& run, fan_queue& source) {
+  run.children = &source;
   admission entry(run, source);
   return run_session_from(run, entry, std::nullopt);
 }

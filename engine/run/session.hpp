@@ -18,6 +18,9 @@ namespace pawl::core {
 [[nodiscard]] report run_session(run_state& run, unfinished_items& source);
 // Until what is submitted is closed and has ended.
 [[nodiscard]] report run_session(run_state& run, submitted_items& source);
+// Until no more items fan out into it and all children have ended. When it has returned or thrown, the queue is to be
+// told (fan_queue::end).
+[[nodiscard]] report run_session(run_state& run, fan_queue& source);
 
 // The same for a caller who owns the loop. One thread at a time; what waits for a commit is committed on the caller's
 // thread where `commits`.

@@ -32,7 +32,8 @@ public:
   std::string_view key() const override {
     const key_parts parts = split_key(item_.key);
     if (parts.is_text) return parts.text;
-    if (key_text_.empty()) key_text_ = printable_key(item_.key);
+    if (key_text_.empty())
+      key_text_ = plain_key(is_child_key(item_.key) ? split_child_key(item_.key).own : std::string_view(item_.key));
     return key_text_;
   }
   std::uint32_t attempt() const override { return item_.attempts + 1; }

@@ -2,6 +2,7 @@
 
 #include "record/key.hpp"
 #include "results.hpp"
+#include "run/fan.hpp"
 #include "run/run_state.hpp"
 
 #include <pawl/error.hpp>
@@ -111,6 +112,11 @@ void keep_end(const run_state& run, active_item& item) noexcept {
   }
 }
 
+void note_outcome(active_item& item, item_state outcome, std::string_view reason) noexcept {
+  if (item.submitted != nullptr) note_outcome(*item.submitted, outcome, reason);
+  if (item.child_of != nullptr) note_outcome(*item.child_of, item, outcome, reason);
+}
+
 void note_outcome(submission& one, item_state outcome, std::string_view reason) noexcept {
   one.outcome = outcome;
   try {
@@ -156,10 +162,7 @@ submission_ref::~submission_ref() {
   if (held_ != nullptr) core::release(held_);
 }
 
-std::string submission_ref::key() const {
-  const core::key_parts parts = core::split_key(held_->key);
-  return parts.is_text ? std::string(parts.text) : core::printable_key(held_->key);
-}
+std::string submission_ref::key() const { return core::plain_key(held_->key); }
 
 item_state submission_ref::state() const noexcept { return held_->seen.load(std::memory_order_relaxed); }
 

@@ -123,6 +123,8 @@ void release(submission* held) noexcept;
 // The item has ended or was given up: what its handle will tell, and its result, which is moved out of the item.
 void keep_end(const run_state& run, active_item& item) noexcept;
 // How it ended, where no item tells. The reason is told before the item is given up.
+// The same of an item, to whomever it concerns beside the run: its submission, the fan that it is a child of.
+void note_outcome(active_item& item, item_state outcome, std::string_view reason) noexcept;
 void note_outcome(submission& one, item_state outcome, std::string_view reason) noexcept;
 // Tells those who wait, and gives up one hold. What a callback threw, the first of it.
 [[nodiscard]] std::exception_ptr resolve(submission* held) noexcept;

@@ -2,6 +2,7 @@
 // up what earlier runs left.
 
 #include "run/admission.hpp"
+#include "run/fan.hpp"
 #include "run/migrate.hpp"
 
 #include <pawl/error.hpp>
@@ -13,8 +14,8 @@ namespace pawl::core {
 
 void admission::settle_stored(active_item* item, const stored_item& stored, found& so_far) {
   item->id = stored.id;
-  if (submitted_ == nullptr && !seen_.insert(stored.id)) {
-    run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
+  if (!is_first(*item)) {
+    if (children_ == nullptr) run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
     drop(item);
     return;
   }
@@ -22,9 +23,14 @@ void admission::settle_stored(active_item* item, const stored_item& stored, foun
   run_.note_revision(stored.revision);
   if (run_.verdicts.certainly_stays(stored) && !input_changed(*item, stored)) {
     const item_state state = stored.state;
-    if (item->submitted != nullptr) tell_settled(*item, stored);
+    tell_settled(*item, stored);
     run_.count(state);
     run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+    drop(item);
+    return;
+  }
+  if (item->child_of != nullptr && item->child_of->stage == fan_stage::recording) {
+    item->exit = child_exit::recorded;
     drop(item);
     return;
   }
@@ -36,6 +42,10 @@ void admission::leave_unfinished(active_item* item, const stored_item& stored, s
   run_.count(stored.state);
   run_.note_left(item->key, item->step, stored.state, reason);
   if (item->submitted != nullptr) note_outcome(*item->submitted, stored.state, reason);
+  if (item->child_of != nullptr) {
+    item->state = item_state::failed;  // for its parent, which cannot wait for it
+    note_outcome(*item, item_state::failed, reason);
+  }
   drop(item);
 }
 
@@ -85,7 +95,7 @@ void admission::decide(active_item* item, const stored_item& stored, found& so_f
   switch (said.kind) {
     case verdict_kind::stay:
       run_.count(stored.state);
-      if (item->submitted != nullptr) tell_settled(*item, stored);
+      tell_settled(*item, stored);
       run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
       drop(item);
       return;
@@ -136,7 +146,9 @@ void admission::carry_on(active_item* item, const stored_item& stored, std::uint
     ++so_far.waiting;
     return;
   }
+  const std::uint64_t bytes_before = item->bytes;
   resume_.load_values(*item, stored, step);
+  if (item->child_of != nullptr) item->child_of->bytes += item->bytes - bytes_before;
   const chain_difference& change = run_.verdicts.difference(stored.revision);
   const bool same_step = change.identical || change.same_steps > step;
   if (stored.state != item_state::failed && same_step) {

@@ -1,6 +1,7 @@
 #include "run/worker.hpp"
 
 #include "record/key.hpp"
+#include "run/fan.hpp"
 
 #include <pawl/error.hpp>
 
@@ -86,6 +87,7 @@ void worker::sort_taken() {
 void worker::keep_ends() noexcept {
   for (active_item* item : ended_) {
     if (item->submitted != nullptr) keep_end(run_, *item);
+    if (run_.children != nullptr) run_.children->keep_result(*item);
     destroy_values(run_.layout, *item);
   }
 }
@@ -201,6 +203,7 @@ bool worker::must_ask_before(std::size_t step) const noexcept {
 
 // Drives one item as far as it goes without waiting. It must not be touched once it is handed on.
 void worker::advance(active_item& item) {
+  if (run_.children != nullptr && waits_for_siblings(item)) return;
   if (item.backing_off && !run_.stopping()) {
     item.backing_off = false;
     if (item.due_ns > run_.time.now_ns()) {
@@ -215,6 +218,10 @@ void worker::advance(active_item& item) {
     }
     const std::size_t number = item.step;
     const detail::erased_step& step = run_.chain->steps[number];
+    if (step.fan && item.fanned_out != nullptr) {
+      goes_on = end_fan(item);
+      continue;
+    }
     if (step.kind == step_kind::transactional) {
       if (!cancelled(item)) run_.transactions->push(&item, now_ns_);
       return;
@@ -238,8 +245,12 @@ void worker::advance(active_item& item) {
     if (unasked_since_ns_ != 0 && must_ask_before(number)) ask_for_commit();
     call(item, step, result_);
     item.started = false;
-    if (run_.gates[number]) leave_gate(number);
     note_call(item, result_);
+    if (step.fan && result_.end == call_end::completed) {  // it keeps its place among them while its source is open
+      start_fan(item);
+      return;
+    }
+    if (run_.gates[number]) leave_gate(number);
     switch (result_.end) {
       case call_end::completed: goes_on = record_completed(item, step, result_); break;
       case call_end::stopped:
@@ -266,7 +277,10 @@ void worker::note_call(const active_item& item, const call_result& result) {
 }
 
 // The run stops: the item stays as it is recorded.
-void worker::give_up(active_item& item) { ended_.push_back(&item); }
+void worker::give_up(active_item& item) {
+  item.fanned_out.reset();
+  ended_.push_back(&item);
+}
 
 // Nobody wants it any more: recorded as skipped.
 bool worker::cancelled(active_item& item) {
@@ -301,6 +315,7 @@ void worker::drain_gates() {
   if (run_.transactions) run_.transactions->drain(ended_);
   for (const auto& batch : run_.batches)
     if (batch) batch->drain(ended_);
+  if (run_.children != nullptr) run_.children->drain(ended_);
 }
 
 checkpoint_header worker::header_for(active_item& item, checkpoint_kind kind, const call_result& result) const {
@@ -424,7 +439,7 @@ bool worker::record_completed(active_item& item, const detail::erased_step& step
 
 void worker::record_end(active_item& item, item_state state, call_result& result) {
   run_.note_end(state, item.key, item.step, result.reason);
-  if (item.submitted != nullptr) note_outcome(*item.submitted, state, result.reason);
+  note_outcome(item, state, result.reason);
   checkpoint_header header = header_for(
       item, state == item_state::skipped ? checkpoint_kind::skipped : checkpoint_kind::failed, result);
   if (result.sticky) header.flags |= checkpoint_flag::sticky;

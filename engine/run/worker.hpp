@@ -116,6 +116,12 @@ private:
   void end_group(transaction_group& group);
   void give_up_group(transaction_group& group);
   void finish_transaction(active_item& item);
+  // run/fan_out.cpp
+  [[nodiscard]] bool waits_for_siblings(active_item& item);
+  void start_fan(active_item& item);
+  [[nodiscard]] bool end_fan(active_item& item);
+  void skip_like_a_branch(const fan_out& of, step_kind kind);
+  void make_fan_result(active_item& item, const fan_out& of, call_result& result);
   void call(active_item& item, const detail::erased_step& step, call_result& result);
   void call_function(const detail::erased_step& step, detail::call_frame& frame, call_result& result);
   static void note_thrown(call_result& result);
@@ -176,6 +182,7 @@ private:
   std::array<std::unique_ptr<transaction_group>, 2> transaction_groups_;
   transaction* tx_ = nullptr;  // of the call under way
   acknowledged_items transaction_acknowledged_;
+  detail::fan_call fan_call_;  // of the source called last
   item_group batch_;    // of a batch_gate, to be called
   item_group going_on_; // of a batch, to be driven further
   call_result result_;  // of the call under way; reused

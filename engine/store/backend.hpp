@@ -130,6 +130,13 @@ public:
   // `state`: only these, found by index for failed and skipped.
   virtual void scan(workflow_id workflow, item_id from, const item_state* state,
                     const std::function<bool(const stored_item&)>& each) = 0;
+  // Items whose typed key begins with `prefix`, at most max_child_key_size bytes long, in no promised order, until `each`
+  // returns false.
+  virtual void scan_keys(workflow_id workflow, std::string_view prefix,
+                         const std::function<bool(item_id, std::string_view)>& each) {
+    scan(workflow, 0, nullptr,
+         [&](const stored_item& item) { return !item.key.starts_with(prefix) || each(item.id, item.key); });
+  }
   // The encoded value (without its schema hash), checked against its checksum.
   virtual void fetch(workflow_id workflow, const stored_item& item, const stored_payload& payload,
                      std::vector<std::byte>& into) = 0;

@@ -49,6 +49,8 @@ std::string_view name_of(step_kind kind) noexcept {
     case step_kind::transactional: return "transactional";
     case step_kind::loop: return "loop";
     case step_kind::batch: return "batch";
+    case step_kind::each: return "each";
+    case step_kind::parallel: return "parallel";
   }
   return "unknown";
 }
@@ -57,6 +59,8 @@ std::string_view core::guarantee_of(step_kind kind, bool idempotent, bool at_mos
   if (kind == step_kind::pure) return "touches nothing outside";
   if (kind == step_kind::transactional) return "exactly once";
   if (kind == step_kind::loop) return "at least once, from its last checkpoint on";
+  if (kind == step_kind::each) return "each child as its own steps say";
+  if (kind == step_kind::parallel) return "each branch as its own step says";
   if (at_most_once) return "at most once";
   return idempotent ? "at least once; a repeated effect is declared harmless" : "at least once";
 }

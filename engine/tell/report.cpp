@@ -89,6 +89,8 @@ std::string to_string(const report& what) {
     text += fmt::format("\n  {} went on inside themselves, which saved {} steps", grouped(what.resumed),
                         grouped(what.steps_saved));
   if (what.duplicates != 0) text += fmt::format("\n  {} further occurrences of a key were passed over", grouped(what.duplicates));
+  if (what.vanished != 0)
+    text += fmt::format("\n  {} more are recorded and were not given any more", grouped(what.vanished));
   if (what.changed_inputs != 0) text += fmt::format("\n  {} had another input than before", grouped(what.changed_inputs));
   for (const std::string& change : what.changes) text += "\n  the chain changed: " + change;
   if (what.migrated != 0)
@@ -110,6 +112,10 @@ std::string to_string(const report& what) {
   add_entries(text, "failed", what.first_failures, what.failed);
   add_entries(text, "skipped", what.first_skips, what.skipped);
   add_entries(text, "left", what.first_left, what.left);
+  for (const report& one : what.children) {
+    text += "\n  ";
+    for (const char c : to_string(one)) text += c == '\n' ? "\n  " : std::string(1, c);
+  }
   return text;
 }
 
@@ -126,16 +132,19 @@ std::string to_json(const report& what) {
   std::string changes = "[";
   for (const std::string& change : what.changes) changes += (changes.size() > 1 ? "," : "") + json_string(change);
   changes += ']';
+  std::string children = "[";
+  for (const report& one : what.children) children += (children.size() > 1 ? "," : "") + to_json(one);
+  children += ']';
   return fmt::format(
       R"({{"workflow":{},"items":{},"done":{},"failed":{},"skipped":{},"pending":{},"in_progress":{},)"
-      R"("settled_before":{},"duplicates":{},"resumed":{},"steps_saved":{},"changed_inputs":{},"redone":{},"migrated":{},)"
+      R"("settled_before":{},"vanished":{},"duplicates":{},"resumed":{},"steps_saved":{},"changed_inputs":{},"redone":{},"migrated":{},)"
       R"("held":{},"removed":{},"left":{},"stopped":{},"seconds":{},"steps":{},"items_per_second":{},"steps_per_second":{},"commits":{},"bytes":{},)"
-      R"("step_reports":{},"changes":{},"first_failures":{},"first_skips":{},"first_left":{}}})",
+      R"("step_reports":{},"changes":{},"first_failures":{},"first_skips":{},"first_left":{},"children":{}}})",
       json_string(what.workflow), what.items, what.done, what.failed, what.skipped, what.pending, what.in_progress,
-      what.settled_before, what.duplicates, what.resumed, what.steps_saved, what.changed_inputs, what.redone, what.migrated,
+      what.settled_before, what.vanished, what.duplicates, what.resumed, what.steps_saved, what.changed_inputs, what.redone, what.migrated,
       what.held, what.removed, what.left, what.stopped, what.seconds, what.steps, what.items_per_second(), what.steps_per_second(), what.commits,
       what.bytes, steps, changes, entries_json(what.first_failures), entries_json(what.first_skips),
-      entries_json(what.first_left));
+      entries_json(what.first_left), children);
 }
 
 }  // namespace pawl

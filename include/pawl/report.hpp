@@ -74,6 +74,7 @@ struct report {
   std::uint64_t in_progress = 0;  ///< some step completed or tried, not ended: likewise
 
   std::uint64_t settled_before = 0;  ///< of the items: ended in an earlier run and left as they were
+  std::uint64_t vanished = 0;        ///< of children: recorded, but not given by their parent's source; not counted as items
   std::uint64_t duplicates = 0;      ///< further occurrences of a key in the source; not counted as items
   std::uint64_t resumed = 0;         ///< of the items: taken up behind at least one completed step
   std::uint64_t steps_saved = 0;     ///< completed steps that the resumed items did not do again
@@ -95,6 +96,7 @@ struct report {
   std::vector<report_entry> first_failures; ///< at most 20, of which at most 3 held ones
   std::vector<report_entry> first_skips;    ///< at most 20
   std::vector<report_entry> first_left;     ///< at most 20
+  std::vector<report> children;             ///< of each pawl::each and each branch of a pawl::parallel: its items in this run
 
   [[nodiscard]] double items_per_second() const noexcept { return seconds > 0 ? static_cast<double>(items) / seconds : 0; }
   [[nodiscard]] double steps_per_second() const noexcept { return seconds > 0 ? static_cast<double>(steps) / seconds : 0; }

@@ -86,7 +86,7 @@ public:
   static constexpr step_kind kind = Kind;
 
   explicit step_of(F what) : function_(std::move(what)), draft_(Name.view(), Kind) {}
-  /// For .migrate, pawl::loop and pawl::batch.
+  /// For .migrate, .collect, pawl::loop, pawl::batch and pawl::each.
   step_of(F what, detail::step_draft draft) : function_(std::move(what)), draft_(std::move(draft)) {}
 
   /// Calls the function as it is, with whatever it takes: this is how a step is tested alone.
@@ -193,6 +193,36 @@ public:
   [[nodiscard]] step_of discard() && {
     draft_.discard();
     return std::move(*this);
+  }
+
+  // Of a pawl::each (each.hpp):
+  /// A child that fails is counted (pawl::children) and does not fail its parent.
+  [[nodiscard]] step_of count_failures() && {
+    if constexpr (Kind != step_kind::each) (void)sizeof(detail::modifier_of_an_each<this_step>);
+    draft_.count_failures();
+    return std::move(*this);
+  }
+  /// Declares that the source gives the same keys whenever it is called with the same value. Children then run as they
+  /// come; without it none starts before all are recorded.
+  [[nodiscard]] step_of reproducible() && {
+    if constexpr (Kind != step_kind::each) (void)sizeof(detail::modifier_of_an_each<this_step>);
+    draft_.reproducible();
+    return std::move(*this);
+  }
+  /// The result is a std::vector of what the children return, in the order of the source, instead of their number. All
+  /// of it lies in memory, and is recorded as one value. A child without a result (skipped, or failed and counted) fails
+  /// the parent. Throws pawl::error(bad_argument) where the children's last step returns or keeps nothing.
+  [[nodiscard]] auto collect() && {
+    if constexpr (Kind != step_kind::each) {
+      (void)sizeof(detail::modifier_of_an_each<this_step>);
+      return step_of(std::move(*this));
+    } else if constexpr (requires { typename F::collecting; }) {
+      draft_.collect();
+      using collecting = step_of<Name, Kind, typename F::collecting, Migration...>;
+      return collecting(typename F::collecting(std::move(function_).take_source()), std::move(draft_));
+    } else {
+      return step_of(std::move(*this));
+    }
   }
 
   /// For workflow.hpp.

@@ -3,7 +3,9 @@
 // What must compile: every shape that the other files get wrong, done right. If this
 // fails, so may they, for a reason that is none of theirs.
 #include <pawl/batch.hpp>
+#include <pawl/each.hpp>
 #include <pawl/loop.hpp>
+#include <pawl/parallel.hpp>
 #include <pawl/source.hpp>
 
 struct parser {
@@ -40,6 +42,18 @@ const auto batched = pawl::workflow<"batched">(
       return std::vector<pawl::outcome<record>>(all.size(), record{});
     }, {.max_items = 10}).retry({}),
     pawl::batch<"write">([](pawl::batch_view<record, pawl::item<url>, pawl::from<"read", page>>) {}));
+const auto row = pawl::workflow<"row">(pawl::step<"keep">([](int n) { return n; }));
+const auto fanning = pawl::workflow<"fanning">(
+    pawl::each<"rows">([](const url&) { return std::vector<int>{}; }, row).count_failures().retry({}).concurrency(2),
+    pawl::each<"more">([](const pawl::children&, pawl::item<url>, pawl::context&) {
+      return pawl::generate([]() -> std::optional<int> { return std::nullopt; });
+    }, row).reproducible().collect(),
+    pawl::step<"sum">([](const std::vector<int>& all) { return all.size(); }));
+const auto branching = pawl::workflow<"branching">(
+    pawl::parallel<"both">(pawl::step<"a">([](const url&) { return page{}; }).retry({}),
+                           pawl::step<"b">([](const auto& u) { (void)u.seen; }),
+                           pawl::pure<"c">([](const url&, pawl::context&) -> pawl::outcome<record> { return record{}; })),
+    pawl::step<"use">([](const std::tuple<page, std::monostate, record>&) {}));
 const auto members = pawl::workflow<"members">(pawl::step<"parse">(&parser::parse, &shared));
 const auto moving = pawl::workflow<"moving">(pawl::step<"take">([](only_moves) {}));
 

@@ -242,6 +242,14 @@ struct slots : slot<I, Steps>... {};
     if constexpr (((number_read_by<P>() != no_value) || ...)) made.reads = numbers_read_by<P...>;
     return made;
   }
+  /// Nothing is consumed: what a source looks at lives until its children have ended.
+  template <std::size_t Place, class F, class... P>
+  static consteval link link_as_fan(types<P...>) {
+    link made;
+    made.call = &F::template call<decltype(argument_for<Place, false, P>())...>;
+    if constexpr (((number_read_by<P>() != no_value) || ...)) made.reads = numbers_read_by<P...>;
+    return made;
+  }
   template <class F, class R, class... Argument>
   static consteval link link_as_tried(types<Argument...>) {
     link made;
@@ -258,6 +266,8 @@ struct slots : slot<I, Steps>... {};
     link made;
     if constexpr (step_at<Place>::kind == step_kind::batch) {
       made = link_as_batch<function>(typename facts::parameters{});
+    } else if constexpr (step_at<Place>::kind == step_kind::each || step_at<Place>::kind == step_kind::parallel) {
+      made = link_as_fan<Place, function>(typename facts::parameters{});
     } else if constexpr (signature_of<function>::exists) {
       made = link_by_signature<Place, function, typename facts::result>(typename facts::parameters{});
     } else {

@@ -261,6 +261,56 @@ struct batch_returns_no_results {
                 "pawl: the function of a batch returns nothing, or a std::vector with one result or pawl::outcome for "
                 "each entry");
 };
+template <class Step>
+struct modifier_of_an_each {
+  static_assert(holds_for<Step>,
+                "pawl: .collect(), .count_failures() and .reproducible() are for a pawl::each, which has children; drop it");
+};
+template <class Step, class Function>
+struct each_source_is_generic {
+  static_assert(holds_for<Step, Function>,
+                "pawl: the source of an each is a function that takes what arrives; its parameters must tell the type, so "
+                "it is not generic");
+};
+template <class Step, class Result>
+struct each_source_gives_nothing {
+  static_assert(holds_for<Step, Result>,
+                "pawl: the source of an each returns the inputs of its children: a std::vector or another range of them, "
+                "or a function without parameters that returns std::optional, empty at the end");
+};
+template <class Step, class Gives, class Takes>
+struct each_source_does_not_fit {
+  static_assert(holds_for<Step, Gives, Takes>,
+                "pawl: the source of an each gives what the workflow of the children does not take as input without "
+                "narrowing");
+};
+template <class Step, class Input, class Explained>
+struct children_have_no_codec : Explained {
+  static_assert(holds_for<Step, Input>,
+                "pawl: children are recorded before the first of them starts, and their input cannot be, as it has no codec");
+};
+template <class Step, class T>
+struct each_takes_no_workflow {
+  static_assert(holds_for<Step, T>,
+                "pawl: the second argument of an each is the workflow of its children: pawl::workflow<\"row\">(...)");
+};
+template <class Step>
+struct parallel_input_not_deducible {
+  static_assert(holds_for<Step>,
+                "pawl: no branch of a parallel tells what arrives; write a parameter's type, or pawl::parallel<\"name\", "
+                "In>(...)");
+};
+template <class Step, class Input>
+struct branches_need_a_copy {
+  static_assert(holds_for<Step, Input>,
+                "pawl: each branch of a parallel gets a copy of what arrives, and that type cannot be copied");
+};
+template <class Step, class... Given>
+struct parallel_takes_steps {
+  static_assert(holds_for<Step, Given...>,
+                "pawl: a parallel is made of two or more steps: pawl::parallel<\"name\">(pawl::step<\"a\">(f), "
+                "pawl::step<\"b\">(g))");
+};
 template <class Step, class Function>
 struct migration_tells_no_type {
   static_assert(holds_for<Step, Function>,

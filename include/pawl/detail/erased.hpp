@@ -28,6 +28,7 @@ class encoder;
 class decoder;
 class schema;
 class transaction;
+struct children;
 
 enum class step_kind : std::uint8_t {
   effect = 0,  ///< `step`: may touch the outside; starts only on durable ground
@@ -35,12 +36,16 @@ enum class step_kind : std::uint8_t {
   transactional = 2,  ///< `transactional`: its writes to tables and its checkpoint are one transaction
   loop = 3,    ///< `loop`: an effect in rounds, with checkpoints of its own between them
   batch = 4,   ///< `batch`: an effect, called once for many items
+  each = 5,    ///< `each`: fans out into child items and waits for them
+  parallel = 6,  ///< `parallel`: several steps with the same input, each an item of its own
 };
-/// As in the API: "step", "pure", "transactional", "loop", "batch".
+/// As in the API: "step", "pure", "transactional", "loop", "batch", "each", "parallel".
 [[nodiscard]] std::string_view name_of(step_kind kind) noexcept;
 }  // namespace pawl
 
 namespace pawl::detail {
+
+struct chain;
 
 /// What the engine must know of a C++ type to store, move and record its values.
 /// One static object per type.
@@ -61,6 +66,23 @@ struct value_type {
   bool (*same)(const void* a, const void* b);
 };
 
+/// The inputs of child items, one after the other. Used by one thread at a time.
+class child_source {
+public:
+  virtual ~child_source() = default;
+  /// Constructs the next input at `storage`; false where there is no more. May throw.
+  virtual bool next(void* storage) = 0;
+};
+
+/// The two calls of a step that fans out: the first opens it, the second makes its result when all children have ended.
+struct fan_call {
+  std::vector<std::unique_ptr<child_source>> sources{};  ///< set by the first: one for each of fan_rule::chains
+  const children* ended = nullptr;                       ///< of the second; null: it is the first
+  /// Of the second, where results are collected: in the order of the source, or of the chains; may be moved from. Null
+  /// where a chain has no result.
+  const std::vector<void*>* results = nullptr;
+};
+
 /// One call of a step. Built by the engine on the worker's stack.
 struct call_frame {
   const void* const* values;  ///< by value number; null where the engine does not hold that value
@@ -69,6 +91,7 @@ struct call_frame {
   context& ctx;
   std::string reason;         ///< set by the step where the outcome is not a value
   transaction* tx = nullptr;  ///< for a transactional step; else null
+  fan_call* fan = nullptr;    ///< for a step that fans out; else null
 };
 
 /// One call of a batch step, for many items. Nothing is consumed.
@@ -150,6 +173,14 @@ struct loop_rounds {
   void (*replace)(void* self, decoder& in);
 };
 
+/// How a step fans out into children, and what becomes of their ends.
+struct fan_rule {
+  std::vector<std::shared_ptr<const chain>> chains;  ///< of the children; in a chain they are named after their step
+  bool count_failures = false;          ///< a failed child does not fail its parent
+  bool reproducible = false;            ///< the source gives the same keys each time: children need not be recorded first
+  bool collects = false;                ///< what the children return is wanted
+};
+
 struct erased_step {
   std::string name;
   std::uint32_t version = 0;
@@ -178,6 +209,7 @@ struct erased_step {
   bool idempotent = false;              ///< the user declares that a repeated effect does no harm; for people
   std::vector<migration> migrations;    ///< by distinct schemas, none of them the result's own
   std::optional<loop_policy> loop;      ///< of a loop
+  std::optional<fan_rule> fan;          ///< of a step that fans out
 };
 
 /// Receives one typed key. Exactly one call.

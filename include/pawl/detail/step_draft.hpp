@@ -29,6 +29,10 @@ public:
   void idempotent() { step_.idempotent = true; }
   void migrate(migration from_older) { step_.migrations.push_back(std::move(from_older)); }
   void loop(const loop_options& options);
+  void fan_out(fan_rule rule);
+  void count_failures() { step_.fan->count_failures = true; }
+  void reproducible() { step_.fan->reproducible = true; }
+  void collect();
   void keep() { step_.keep = true; }
   void discard() { step_.discard = true; }
 
