@@ -34,7 +34,7 @@ void submit_session::work_to_the_end(const std::function<report()>& work) {
     failure_ = std::current_exception();
   }
   queue_.end(failure_);
-  hosted_.reset();
+  if (hosted_) hosted_.reset();  // else close() may be looking at it on another thread
   const std::scoped_lock lock(run_mutex_);
   over_.store(true, std::memory_order_release);
   begun_.reset();  // last: the engine may be gone right after it, where that waited for this run

@@ -616,3 +616,10 @@ TEST_CASE("what a fan-out cannot be is said by name") {
   CHECK(said.steps[0].kind == step_kind::each);
   CHECK_THAT(to_string(said), Catch::Contains("each"));
 }
+
+TEST_CASE("children are not removed while their parents need them: retention is refused for their workflow") {
+  const auto child = pawl::workflow<"child">(pawl::step<"s">([](int n) { return n; })).retain({.done_at_most = 1});
+  CHECK_THROWS_WITH(
+      pawl::workflow<"parent">(pawl::each<"rows">([](int n) { return std::vector<int>{n}; }, child)),
+      Catch::Contains("step 'rows'") && Catch::Contains("says .retain"));
+}

@@ -31,6 +31,15 @@ erased_step put_together(const step_draft& draft, const void* self, const link& 
   return step;
 }
 
+// A child that was removed while its parent is unfinished would be done again.
+void check_children(const chain& chain, const erased_step& step) {
+  for (const auto& children : step.fan->chains)
+    if (children->retain)
+      throw error(errc::bad_argument, "workflow '" + chain.name + "': step '" + step.name +
+                                          "': the workflow of its children says .retain, but which of them are done is "
+                                          "needed until their parent is; leave it out, and prune them when parents are done");
+}
+
 void check_options(const chain& chain, std::size_t place) {
   const erased_step& step = chain.steps[place];
   const auto refuse = [&](const std::string& what) {
@@ -91,8 +100,9 @@ std::shared_ptr<const chain> build_chain(std::string_view name, const input_fact
     built->steps.push_back(put_together(*drafts[place], selves[place], links[place]));
     erased_step& step = built->steps.back();
     if (step.result != nullptr) built->output = step.result;
-    if (step.fan)
-      for (auto& children : step.fan->chains) children = renamed(*children, child_name(built->name, step, *children));
+    if (!step.fan) continue;
+    check_children(*built, step);
+    for (auto& children : step.fan->chains) children = renamed(*children, child_name(built->name, step, *children));
   }
   for (std::size_t place = 0; place < drafts.size(); ++place) check_options(*built, place);
   for (const erased_step& step : built->steps)
