@@ -317,8 +317,7 @@ public:
       retain(made);
       return made;
     } catch (const std::system_error& failure) {
-      throw error(errc::io, std::string("run: a thread could not be had from the system: ") + failure.what() +
-                                "; raise the limit on threads and run again");
+      core::throw_no_thread(failure);
     } catch (const std::exception& failure) {
       owner_.logger->error("event=run_failed workflow={} reason=\"{}\"", name, core::printable(failure.what()));
       throw;
@@ -379,7 +378,11 @@ std::unique_ptr<core::begun_run> engine::impl::begin(const std::shared_ptr<const
   if (options.threads == threads::none) check_threadless(*chain, chosen);
   if (options.threads != threads::workers) check_fans(*chain);
   throw_if_failed();
-  return std::make_unique<run_under_way>(*this, chain, chosen);
+  try {
+    return std::make_unique<run_under_way>(*this, chain, chosen);
+  } catch (const std::system_error& failure) {  // of its children
+    core::throw_no_thread(failure);
+  }
 }
 
 report engine::impl::run(const std::shared_ptr<const detail::chain>& chain, const run_options& chosen,

@@ -7,6 +7,11 @@
 
 namespace pawl::core {
 
+void throw_no_thread(const std::system_error& failure) {
+  throw error(errc::io, std::string("run: a thread could not be had from the system: ") + failure.what() +
+                            "; raise the limit on threads and run again");
+}
+
 submit_session::submit_session(std::unique_ptr<begun_run> begun, std::shared_ptr<submission_pool> pool, threads how)
     : how_(how),
       pool_(std::move(pool)),
@@ -17,7 +22,11 @@ submit_session::submit_session(std::unique_ptr<begun_run> begun, std::shared_ptr
     hosted_ = std::make_unique<hosted_session>(*run_, queue_, how_ == threads::none);
     return;
   }
-  thread_ = std::thread([this] { work_to_the_end([this] { return run_session(*run_, queue_); }); });
+  try {
+    thread_ = std::thread([this] { work_to_the_end([this] { return run_session(*run_, queue_); }); });
+  } catch (const std::system_error& failure) {
+    throw_no_thread(failure);
+  }
 }
 
 submit_session::~submit_session() {

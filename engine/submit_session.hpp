@@ -20,9 +20,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 
 namespace pawl::core {
+
+// Throws pawl::error(io): a run could not have a thread.
+[[noreturn]] void throw_no_thread(const std::system_error& failure);
 
 // What a run of the engine holds from its beginning to its report: the name of its workflow, its place among the runs.
 class begun_run {

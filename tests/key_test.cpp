@@ -93,3 +93,24 @@ TEST_CASE("a child's key that is cut off is named as damage") {
     CHECK_THROWS_AS(split_child_key(whole.substr(0, size)), pawl::error);
   }
 }
+
+TEST_CASE("a child's key that is longer than any that is stored is damaged, however deep it goes") {
+  std::string key;
+  key_writer(key).text("k");
+  while (key.size() <= max_child_key_size) {
+    CHECK_FALSE(plain_key(key).empty());
+    std::string own;
+    key_writer(own).text("k");
+    key = scope_of_children(key, 0) + own;
+  }
+  CHECK_THROWS_AS(plain_key(key), pawl::error);
+  CHECK_THROWS_AS(split_key(key), pawl::error);
+}
+
+TEST_CASE("a text with very many slashes is no name of a child of a child") {
+  std::string text = "a";
+  for (int i = 0; i < 32; ++i) text += "/a";
+  CHECK(child_keys_named(text, 3).size() > 1000);
+  CHECK(child_keys_named(text + "/a", 3).empty());
+  CHECK_FALSE(child_keys_named(text + "/a", 1).empty());
+}

@@ -2,6 +2,7 @@
 #include <pawl/pawl.hpp>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/quiet.hpp"
 #include "support/temp_state.hpp"
 
@@ -22,21 +23,11 @@
 using namespace std::chrono_literals;
 using Catch::Contains;
 using pawl::item_state;
+using pawl::test::error_of;
 using pawl::test::quiet;
 using pawl::test::temp_dir;
 
 namespace {
-
-template <class Call>
-pawl::error error_of(const Call& call) {
-  try {
-    call();
-  } catch (const pawl::error& thrown) {
-    return thrown;
-  }
-  FAIL("nothing was thrown");
-  return {pawl::errc::io, ""};
-}
 
 pawl::engine_options hosted(pawl::threads how, std::size_t window = 8192) {
   pawl::engine_options options = quiet();

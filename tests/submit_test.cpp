@@ -3,6 +3,7 @@
 #include <pawl/pawl.hpp>
 
 #include "support/catch.hpp"
+#include "support/error_of.hpp"
 #include "support/quiet.hpp"
 #include "support/temp_state.hpp"
 
@@ -20,21 +21,11 @@
 using namespace std::chrono_literals;
 using Catch::Contains;
 using pawl::item_state;
+using pawl::test::error_of;
 using pawl::test::quiet;
 using pawl::test::temp_dir;
 
 namespace {
-
-template <class Call>
-pawl::error error_of(const Call& call) {
-  try {
-    call();
-  } catch (const pawl::error& thrown) {
-    return thrown;
-  }
-  FAIL("nothing was thrown");
-  return {pawl::errc::io, ""};
-}
 
 auto doubling() {
   return pawl::workflow<"w">(pawl::step<"double">([](int n) { return 2 * n; }),

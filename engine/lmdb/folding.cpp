@@ -132,7 +132,7 @@ bool folding::load_row(write_transaction& txn, item_address address) {
     old_bytes_.assign(entry.begin(), entry.end());
   read_row(old_bytes_, address, row_part::whole, row_);
   for (const row_value& one : row_.values)
-    if (one.place != value_place::in_row) outside_.push_back({one, false});
+    if (one.place != value_place::in_row) outside_.push_back(one);
   return true;
 }
 
@@ -162,19 +162,19 @@ bool folding::fold_checkpoints(const batch& checkpoints, const batch::run& run) 
 // Removes what the row no longer names. A value in chunks that fold left alone has no bytes at hand;
 // one that it replaced lies in the row (for now) or in a file.
 void folding::drop_outside(write_transaction& txn, item_address address) {
-  for (outside_value& old : outside_) {
-    const row_value* now = row_.value(old.value.number);
-    const bool same_file = now != nullptr && now->place == value_place::file && now->epoch == old.value.epoch &&
-                           now->file_number == old.value.file_number;
+  for (const row_value& old : outside_) {
+    const row_value* now = row_.value(old.number);
+    const bool same_file = now != nullptr && now->place == value_place::file && now->epoch == old.epoch &&
+                           now->file_number == old.file_number;
     const bool stays =
-        now != nullptr && now->place == old.value.place && (old.value.place == value_place::chunks || same_file);
+        now != nullptr && now->place == old.place && (old.place == value_place::chunks || same_file);
     if (stays) continue;
-    if (old.value.place == value_place::chunks) {
-      erase_chunks(txn, address, old.value.number, 0, old.value.size);
-      pages_ += 2 + chunks_of(old.value.size) / 64;
+    if (old.place == value_place::chunks) {
+      erase_chunks(txn, address, old.number, 0, old.size);
+      pages_ += 2 + chunks_of(old.size) / 64;
     } else {
-      txn.erase(env_.in().files, file_key(old.value.epoch, old.value.file_number));
-      unnamed_.push_back({old.value.epoch, old.value.file_number});
+      txn.erase(env_.in().files, file_key(old.epoch, old.file_number));
+      unnamed_.push_back({old.epoch, old.file_number});
       ++pages_;
     }
   }
@@ -183,9 +183,9 @@ void folding::drop_outside(write_transaction& txn, item_address address) {
 void folding::name_files(write_transaction& txn, item_address address) {
   for (const row_value& now : row_.values) {
     if (now.place != value_place::file) continue;
-    const bool known = std::any_of(outside_.begin(), outside_.end(), [&](const outside_value& old) {
-      return old.value.place == value_place::file && old.value.epoch == now.epoch &&
-             old.value.file_number == now.file_number;
+    const bool known = std::any_of(outside_.begin(), outside_.end(), [&](const row_value& old) {
+      return old.place == value_place::file && old.epoch == now.epoch &&
+             old.file_number == now.file_number;
     });
     if (known) continue;
     txn.put(env_.in().files, file_key(now.epoch, now.file_number), std::as_bytes(std::span{&address, 1}));

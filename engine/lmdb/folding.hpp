@@ -53,11 +53,6 @@ public:
   [[nodiscard]] static bool fits(const batch& checkpoints) noexcept;
 
 private:
-  struct outside_value {  // a value of the row as it was, in chunks or in a file
-    row_value value;
-    bool dropped;
-  };
-
   void begin(write_transaction& txn);
   void fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run);
   bool load_row(write_transaction& txn, item_address address);
@@ -103,7 +98,7 @@ private:
   std::uint64_t long_size_ = 0;  // of the row as it was, where it lies in chunks
   std::vector<std::byte> old_bytes_;
   std::vector<std::byte> new_bytes_;
-  std::vector<outside_value> outside_;
+  std::vector<row_value> outside_;  // values of the row as it was, in chunks or in a file
 };
 
 }  // namespace pawl::core

@@ -4,13 +4,17 @@
 
 #include <pawl/error.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <optional>
 #include <utility>
 
 namespace pawl::core {
 namespace {
+
+constexpr std::ptrdiff_t slashes_at_depth = 32;
 
 void append_big_endian(std::string& into, std::uint64_t number, std::size_t bytes = sizeof(std::uint64_t)) {
   while (bytes-- > 0) into.push_back(static_cast<char>(number >> (8 * bytes)));
@@ -76,7 +80,7 @@ child_key split_child_key(std::string_view typed_key) {
   constexpr std::size_t size_at = 1;
   constexpr std::size_t parent_at = size_at + sizeof(std::uint16_t);
   child_key parts;
-  if (is_child_key(typed_key) && typed_key.size() >= parent_at) {
+  if (is_child_key(typed_key) && typed_key.size() >= parent_at && typed_key.size() <= max_child_key_size) {
     const std::size_t size = read_big_endian(typed_key.substr(size_at, sizeof(std::uint16_t)));
     if (typed_key.size() > parent_at + size + sizeof parts.generation) {
       parts.parent = typed_key.substr(parent_at, size);
@@ -127,6 +131,8 @@ std::string plain_key(std::string_view typed_key) {
 std::vector<std::string> child_keys_named(std::string_view text, std::size_t depth) {
   std::vector<std::string> keys;
   if (text.size() > max_child_key_size) return keys;
+  // Each slash may be the one at each depth: with many of them there would be no end of ways to read it.
+  if (depth > 1 && std::count(text.begin(), text.end(), '/') > slashes_at_depth) return keys;
   std::string nameless;  // an only child
   key_writer(nameless).text({});
   for (const auto& [parent, generation] : parents_named(text, depth - 1))

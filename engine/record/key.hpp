@@ -66,7 +66,8 @@ struct key_parts {
 // As one text: numbers in decimal, text as it is, a child behind its parent: PARENT/CHILD, where the parent was begun anew
 // PARENT@GENERATION/CHILD; like its parent where its own key is the empty text.
 [[nodiscard]] std::string plain_key(std::string_view typed_key);
-// The children's keys that read like this, `depth` parents one in the other (at least 1).
+// The children's keys that read like this, `depth` parents one in the other (at least 1). None where it has more than 32
+// slashes and there is more than one parent.
 [[nodiscard]] std::vector<std::string> child_keys_named(std::string_view text, std::size_t depth);
 
 // The same for people: text with control characters and bytes that are not UTF-8 escaped as

@@ -2,6 +2,7 @@
 
 #include "record/key.hpp"
 #include "run/fan.hpp"
+#include "run/what_of.hpp"
 
 #include <pawl/error.hpp>
 
@@ -20,51 +21,17 @@ constexpr int rounds_at_most = 16;
 // A source that takes longer than this for a group gives what it has given so far.
 constexpr std::uint64_t slow_source_ns = 1'000'000;
 
-std::string what_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& failure) {
-    return failure.what() != nullptr ? failure.what() : "an exception that says nothing";
-  } catch (...) {
-    return "something that is not a std::exception";
-  }
-}
-
 }  // namespace
 
-admission::admission(run_state& run, const detail::erased_source& source)
+admission::admission(run_state& run, const origin& from)
     : run_(run),
-      source_(source),
+      source_(from.source),
+      unfinished_(from.unfinished),
+      submitted_(from.submitted),
+      children_(from.children),
       pool_(run.layout, run.settings.window_items),
       in_flight_(run.settings.window_items),
-      next_id_(run.workflow.next_item),
-      resume_(run) {}
-
-admission::admission(run_state& run, unfinished_items& stored)
-    : run_(run),
-      source_{},
-      unfinished_(&stored),
-      pool_(run.layout, run.settings.window_items),
-      in_flight_(run.settings.window_items),
-      next_id_(run.workflow.next_item),
-      resume_(run) {}
-
-admission::admission(run_state& run, submitted_items& submitted)
-    : run_(run),
-      source_{},
-      submitted_(&submitted),
-      pool_(run.layout, run.settings.window_items),
-      in_flight_(run.settings.window_items),
-      ascending_(false),
-      next_id_(run.workflow.next_item),
-      resume_(run) {}
-
-admission::admission(run_state& run, fan_queue& children)
-    : run_(run),
-      source_{},
-      children_(&children),
-      pool_(run.layout, run.settings.window_items),
-      in_flight_(run.settings.window_items),
+      ascending_(from.submitted == nullptr),
       next_id_(run.workflow.next_item),
       resume_(run) {}
 
@@ -216,51 +183,6 @@ bool admission::pull_unfinished() {
   return true;
 }
 
-// The same for a submission, with its input or, where it was found in the state, without.
-bool admission::pull_submitted() {
-  active_item* item = pool_.take();
-  if (item == nullptr) return false;
-  submission* next = submitted_->take();
-  if (next == nullptr) {
-    if (submitted_->closed()) exhausted_.store(true, std::memory_order_release);
-    pool_.give_back(item);
-    return false;
-  }
-  now_ns_ = run_.time.now_ns();
-  item->submitted = next;
-  item->is_new = false;
-  item->id = next->id;
-  item->ordinal = ++pulled_;
-  item->bytes = run_.layout.size();
-  item->key.assign(next->key);
-  item->key_hash = next->key_hash;
-  if (!in_flight_.insert(item)) {
-    item->key.clear();
-    note_outcome(*next, item_state::pending, "an item of its key was still on its way out; submit it again");
-    drop(item);
-    return true;
-  }
-  bytes_change_ += item->bytes;
-  if (next->input == nullptr) {
-    ++new_items_;
-    group_.push_back(item);
-    return true;
-  }
-  void* place = place_of(run_.layout, *item, 0);
-  try {
-    next->input->move(place, next->storage);
-    item->values[0] = place;
-  } catch (...) {
-    ++new_items_;
-    leave_out(item, "its input could not be moved: " + what_of(std::current_exception()));
-    return true;
-  }
-  if (next->input->destroy != nullptr) next->input->destroy(next->storage);
-  next->input = nullptr;
-  group_.push_back(item);
-  return true;
-}
-
 // False where the run cannot go on pulling: a key that cannot be had leaves nowhere to record the item.
 bool admission::read_key(active_item& item) {
   key_writer writer(item.key);
@@ -306,13 +228,6 @@ bool admission::find(const active_item& item) {
   run_.store.settle();
   refresh();
   return resume_.view().find(run_.workflow.id, item.key, stored_, false);
-}
-
-// One that is submitted again may have changed since the snapshot can tell.
-void admission::look_again(const active_item& item) {
-  if (!lags_ || !unseen_.may_have(item.key_hash)) return;
-  run_.store.settle();
-  refresh();
 }
 
 void admission::refresh() {
@@ -391,17 +306,6 @@ void admission::leave_out(active_item* item, std::string_view reason) {
   item->state = item_state::failed;
   note_outcome(*item, item_state::failed, reason);
   drop(item);
-}
-
-// An item that is not to run. Whoever holds its handle, or is its parent, is told why it is as it is.
-void admission::tell_settled(active_item& item, const stored_item& stored) {
-  const item_state state = stored.state;
-  item.state = state;
-  if (item.submitted == nullptr && (item.child_of == nullptr || state == item_state::done)) return;
-  if (item.submitted != nullptr) item.submitted->result_is_stored = state == item_state::done;
-  stored_item whole;
-  const bool wanted = state != item_state::done && resume_.view().load(run_.workflow.id, item.id, whole);
-  note_outcome(item, state, wanted ? whole.error : std::string_view());
 }
 
 // Encodes the input into input_bytes_, schema hash first. False where it has no codec or is its own key.

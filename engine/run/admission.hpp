@@ -39,13 +39,13 @@ namespace pawl::core {
 
 class admission {
 public:
-  admission(run_state& run, const detail::erased_source& source);
+  admission(run_state& run, const detail::erased_source& source) : admission(run, origin{.source = source}) {}
   // Takes up what is unfinished; `stored` must outlive it.
-  admission(run_state& run, unfinished_items& stored);
+  admission(run_state& run, unfinished_items& stored) : admission(run, origin{.unfinished = &stored}) {}
   // Takes what is submitted until that is closed; `submitted` must outlive it.
-  admission(run_state& run, submitted_items& submitted);
+  admission(run_state& run, submitted_items& submitted) : admission(run, origin{.submitted = &submitted}) {}
   // Takes the children of items that fan out, until the queue is closed; it must outlive it.
-  admission(run_state& run, fan_queue& children);
+  admission(run_state& run, fan_queue& children) : admission(run, origin{.children = &children}) {}
 
   // Admits a group, writing its first checkpoints into `into`, the lane of the calling worker. New items, `most`
   // of them, go into `own`: their admission is in the caller's lane and not acknowledged, so they are the
@@ -66,6 +66,15 @@ public:
   [[nodiscard]] bool exhausted() const noexcept { return exhausted_.load(std::memory_order_acquire); }
 
 private:
+  // Where items come from: one of these.
+  struct origin {
+    detail::erased_source source{};
+    unfinished_items* unfinished = nullptr;
+    submitted_items* submitted = nullptr;
+    fan_queue* children = nullptr;
+  };
+  admission(run_state& run, const origin& from);
+
   bool pull_one();
   bool pull_unfinished();
   bool pull_submitted();
@@ -121,10 +130,10 @@ private:
 
   run_state& run_;
   const detail::erased_source source_;
-  unfinished_items* const unfinished_ = nullptr;  // in place of it
+  unfinished_items* const unfinished_;            // in place of it
   unfinished_item next_unfinished_;
-  submitted_items* const submitted_ = nullptr;    // or that
-  fan_queue* const children_ = nullptr;           // or that
+  submitted_items* const submitted_;              // or that
+  fan_queue* const children_;                     // or that
   fan* source_ended_ = nullptr;                   // of those, in the group that is being pulled
   std::string own_key_;                           // of the last of those
   submission_list left_;                          // submissions of items that have left, to be told when unlocked
@@ -134,7 +143,7 @@ private:
   // While new keys come in ascending order, the greatest of them tells more cheaply than a table what cannot have been
   // admitted before; from the first that does not, they go into the table one by one.
   std::string greatest_;
-  bool ascending_ = true;
+  bool ascending_;
   bool lags_ = false;  // snapshots see what is recorded later
   unseen_keys unseen_;
   id_set seen_;

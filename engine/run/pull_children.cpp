@@ -3,6 +3,7 @@
 #include "record/key.hpp"
 #include "run/admission.hpp"
 #include "run/fan.hpp"
+#include "run/what_of.hpp"
 
 #include <pawl/error.hpp>
 
@@ -16,16 +17,6 @@ namespace {
 
 constexpr std::size_t page_size = 256;
 constexpr std::size_t vanished_named = 3;
-
-std::string what_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& failure) {
-    return failure.what() != nullptr ? failure.what() : "an exception that says nothing";
-  } catch (...) {
-    return "something that is not a std::exception";
-  }
-}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include "record/key.hpp"
 #include "run/run_state.hpp"
+#include "run/what_of.hpp"
 
 #include <pawl/error.hpp>
 
@@ -9,16 +10,6 @@
 
 namespace pawl::core {
 namespace {
-
-std::string what_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& failure) {
-    return failure.what();
-  } catch (...) {
-    return "something that is not a std::exception";
-  }
-}
 
 // Gives a submission back that was never published.
 struct unpublished {

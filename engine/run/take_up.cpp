@@ -37,6 +37,17 @@ void admission::settle_stored(active_item* item, const stored_item& stored, foun
   take_up(item, so_far);
 }
 
+// An item that is not to run. Whoever holds its handle, or is its parent, is told why it is as it is.
+void admission::tell_settled(active_item& item, const stored_item& stored) {
+  const item_state state = stored.state;
+  item.state = state;
+  if (item.submitted == nullptr && (item.child_of == nullptr || state == item_state::done)) return;
+  if (item.submitted != nullptr) item.submitted->result_is_stored = state == item_state::done;
+  stored_item whole;
+  const bool wanted = state != item_state::done && resume_.view().load(run_.workflow.id, item.id, whole);
+  note_outcome(item, state, wanted ? whole.error : std::string_view());
+}
+
 // What only a run over its source can take up stays as it is recorded.
 void admission::leave_unfinished(active_item* item, const stored_item& stored, std::string_view reason) {
   run_.count(stored.state);

@@ -18,7 +18,7 @@ public:
   // `applied`: what the journal was opened behind. `interval`: of flushes, in `process` durability.
   journaled_backend(std::unique_ptr<lmdb_backend> below, std::unique_ptr<journal> log, lsn applied,
                     const applier_options& options, std::chrono::nanoseconds interval);
-  // Folds everything in, where nothing has failed. In the child of a fork: leaves everything as it is.
+  // Folds everything in, where nothing has failed. Not for the child of a fork, which has none of the threads.
   ~journaled_backend() override;
 
   workflow_record open_workflow(std::string_view name, const chain_revision& chain,

@@ -29,7 +29,6 @@ public:
   // yet, those that are new. The next gather() adds them, and they are not set aside again. False where there are none.
   [[nodiscard]] bool set_unfinished_aside();
   // Is there something that was set aside?
-  [[nodiscard]] bool holds_back() const noexcept { return !aside_.empty(); }
 
   [[nodiscard]] std::size_t size() const noexcept { return order_.size(); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }

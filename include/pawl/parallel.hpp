@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -94,6 +95,16 @@ template <class First, class... More>
 struct arrives_at_branches<undetermined, First, More...>
     : arrives_at_branches<typename input_told_by<typename First::function_type>::type, More...> {};
 
+/// The place of the first whose name stood earlier; their number where there is none.
+template <class... Steps>
+consteval std::size_t first_branch_named_twice() {
+  constexpr std::string_view names[] = {Steps::name.view()...};
+  for (std::size_t place = 1; place < sizeof...(Steps); ++place)
+    for (std::size_t before = 0; before < place; ++before)
+      if (names[before] == names[place]) return place;
+  return sizeof...(Steps);
+}
+
 template <fixed_string Name, class In, class... Steps>
 consteval auto parallel_problem() {
   using name = the_step<spelled<Name>>;
@@ -103,6 +114,8 @@ consteval auto parallel_problem() {
     return found<children_have_no_codec<name, In, explain_codec<In>>>{};
   else if constexpr (!traits_of<In>.copyable)
     return found<branches_need_a_copy<name, In>>{};
+  else if constexpr (constexpr std::size_t twice = first_branch_named_twice<Steps...>(); twice < sizeof...(Steps))
+    return found<duplicate_branch_name<name, the_step_in_place<twice + 1>>>{};
   else
     return fine{};
 }

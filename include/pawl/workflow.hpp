@@ -114,7 +114,12 @@ template <fixed_string Name, class Layout>
 consteval auto names_problem() {
   constexpr std::size_t duplicate = Layout::first_duplicate();
   constexpr std::size_t unnamed = Layout::place_of("");
-  if constexpr (unnamed < Layout::count)
+  constexpr std::size_t slashed = Layout::first_with_slash();
+  if constexpr (Name.view().find('/') != std::string_view::npos)
+    return found<slash_in_workflow_name<the_workflow<spelled<Name>>>>{};
+  else if constexpr (slashed < Layout::count)
+    return found<slash_in_step_name<the_step<spelled<Layout::template step_at<slashed>::name>>>>{};
+  else if constexpr (unnamed < Layout::count)
     return found<empty_step_name<the_step_in_place<unnamed + 1>>>{};
   else if constexpr (duplicate < Layout::count)
     return found<duplicate_step_name<spelled<Layout::template step_at<duplicate>::name>>>{};
@@ -163,7 +168,7 @@ std::shared_ptr<const chain> to_chain(std::string_view name, Steps... steps) {
 
 }  // namespace detail
 
-/// A workflow named `Name` that takes an item through `steps`, in this order. In is told by the first step's
+/// A workflow named `Name` that takes an item through `steps`, in this order; no name has a slash in it. In is told by the first step's
 /// parameter or written as the second template argument. Throws pawl::error(bad_argument) where options of a
 /// step make no sense in its place; everything else that can be wrong is wrong at compile time.
 template <detail::fixed_string Name, class In = detail::undetermined, class... Steps>

@@ -1,6 +1,7 @@
 // No allocation per step: the global operator new is replaced by one that counts,
 // which is why this is a program of its own.
 #include "support/catch.hpp"
+#include "support/counted_new.hpp"
 #include "support/null_backend.hpp"
 #include "support/run_over.hpp"
 
@@ -8,9 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <optional>
 
 using namespace pawl;
@@ -18,25 +17,9 @@ using namespace pawl::core;
 
 namespace {
 std::atomic<std::uint64_t> allocations{0};
-
-void* counted(std::size_t size, std::size_t align) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory = align <= alignof(std::max_align_t) ? std::malloc(size)
-                                                    : std::aligned_alloc(align, (size + align - 1) / align * align);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
 }
-}  // namespace
 
-// Not inlined: GCC would see that what `new` made goes to free().
-[[gnu::noinline]] void* operator new(std::size_t size) { return counted(size, 1); }
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t align) {
-  return counted(size, static_cast<std::size_t>(align));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void pawl::test::note_allocation() noexcept { allocations.fetch_add(1, std::memory_order_relaxed); }
 
 namespace {
 

@@ -3,6 +3,7 @@
 #include <pawl/pawl.hpp>
 
 #include "support/catch.hpp"
+#include "support/counted_new.hpp"
 #include "support/quiet.hpp"
 #include "support/temp_state.hpp"
 
@@ -10,37 +11,17 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 using namespace std::chrono_literals;
 using pawl::test::quiet;
 using pawl::test::temp_dir;
 
 namespace {
-
 thread_local std::uint64_t allocations = 0;
-
-void* counted(std::size_t size, std::size_t align) {
-  ++allocations;
-  void* memory = align <= alignof(std::max_align_t) ? std::malloc(size)
-                                                    : std::aligned_alloc(align, (size + align - 1) / align * align);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
 }
 
-}  // namespace
-
-// Not inlined: GCC would see that what `new` made goes to free().
-[[gnu::noinline]] void* operator new(std::size_t size) { return counted(size, 1); }
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t align) {
-  return counted(size, static_cast<std::size_t>(align));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void pawl::test::note_allocation() noexcept { ++allocations; }
 
 namespace {
 

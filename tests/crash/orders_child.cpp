@@ -2,51 +2,19 @@
 //
 //   orders_child STATE ITEMS DURABILITY KILL_AT [split]
 //
-// KILL_AT n: SIGKILL before the n-th write or flush of any file (0: never). `split`: a store that commits what a
+// KILL_AT n: SIGKILL before the n-th write, flush or removal of a file (0: never). `split`: a store that commits what a
 // transaction wrote and, afterwards, its checkpoints: the error that the tests must be able to find.
 
 #include "run/recorded_chain.hpp"
 #include "run/session.hpp"
 #include "state/open.hpp"
 #include "support/quiet.hpp"
+#include "tests/crash/kill_at_write.hpp"
 #include "workflows/orders/orders.hpp"
 
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-
-namespace {
-
-std::atomic<long> operations{0};
-long kill_at = 0;
-
-void count() {
-  if (++operations == kill_at) ::kill(::getpid(), SIGKILL);
-}
-
-}  // namespace
-
-extern "C" int fdatasync(int fd) {
-  count();
-  return static_cast<int>(::syscall(SYS_fdatasync, fd));
-}
-extern "C" ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
-  count();
-  return static_cast<ssize_t>(::syscall(SYS_pwrite64, fd, bytes, size, offset));
-}
-extern "C" ssize_t pwrite64(int fd, const void* bytes, size_t size, off_t offset) {
-  return pwrite(fd, bytes, size, offset);
-}
-extern "C" ssize_t writev(int fd, const iovec* pieces, int pieces_count) {
-  count();
-  return static_cast<ssize_t>(::syscall(SYS_writev, fd, pieces, pieces_count));
-}
 
 namespace {
 
@@ -103,7 +71,7 @@ private:
 int main(int argc, char** argv) {
   if (argc < 5) return 2;
   const auto items = static_cast<std::uint64_t>(std::atol(argv[2]));
-  kill_at = std::atol(argv[4]);
+  pawl::test::kill_at = std::atol(argv[4]);
   try {
     state_options options;
     options.journal_bytes = std::uint64_t{16} << 20;

@@ -14,51 +14,14 @@
 #include "lmdb/tally.hpp"
 #include "prune.hpp"
 #include "support/quiet.hpp"
+#include "tests/crash/kill_at_write.hpp"
 
 #include <pawl/pawl.hpp>
 
-#include <fcntl.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
-
-namespace {
-
-std::atomic<long> operations{0};
-long kill_at = 0;
-
-void count() {
-  if (++operations == kill_at) ::kill(::getpid(), SIGKILL);
-}
-
-}  // namespace
-
-extern "C" int fdatasync(int fd) {
-  count();
-  return static_cast<int>(::syscall(SYS_fdatasync, fd));
-}
-extern "C" ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
-  count();
-  return static_cast<ssize_t>(::syscall(SYS_pwrite64, fd, bytes, size, offset));
-}
-extern "C" ssize_t pwrite64(int fd, const void* bytes, size_t size, off_t offset) {
-  return pwrite(fd, bytes, size, offset);
-}
-extern "C" ssize_t writev(int fd, const iovec* pieces, int pieces_count) {
-  count();
-  return static_cast<ssize_t>(::syscall(SYS_writev, fd, pieces, pieces_count));
-}
-extern "C" int unlink(const char* path) {
-  count();
-  return static_cast<int>(::syscall(SYS_unlinkat, AT_FDCWD, path, 0));
-}
 
 namespace {
 
@@ -173,7 +136,7 @@ int main(int argc, char** argv) {
     if (mode == "make") return make(argv[1]);
     if (argc != 5) return 2;
     const auto keep = static_cast<std::uint64_t>(std::atol(argv[3]));
-    kill_at = std::atol(argv[4]);
+    pawl::test::kill_at = std::atol(argv[4]);
     if (mode == "engine") {
       pawl::engine engine(argv[1], pawl::test::quiet());
       static_cast<void>(engine.prune("w", {.done_at_most = keep}));

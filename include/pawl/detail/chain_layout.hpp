@@ -41,6 +41,12 @@ struct slots : slot<I, Steps>... {};
       if (names[place] == name) return place;
     return count;
   }
+  /// The place of the first step with a slash in its name; `count` where there is none.
+  static consteval std::size_t first_with_slash() {
+    for (std::size_t place = 0; place < count; ++place)
+      if (names[place].find('/') != std::string_view::npos) return place;
+    return count;
+  }
   /// The place of the first step whose name stood earlier in the chain; `count` where there is none.
   static consteval std::size_t first_duplicate() {
     for (std::size_t place = 1; place < count; ++place)

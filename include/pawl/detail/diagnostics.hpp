@@ -180,6 +180,22 @@ template <class Of>
 struct empty_workflow_name {
   static_assert(holds_for<Of>, "pawl: the name of a workflow is empty; its items are stored under it");
 };
+template <class Step>
+struct slash_in_step_name {
+  static_assert(holds_for<Step>,
+                "pawl: the name of a step has a slash in it; workflows of children are named PARENT/STEP, so leave it out");
+};
+template <class Workflow>
+struct slash_in_workflow_name {
+  static_assert(holds_for<Workflow>,
+                "pawl: the name of a workflow has a slash in it; workflows of children are named PARENT/STEP, so leave it "
+                "out");
+};
+template <class Step, class Branch>
+struct duplicate_branch_name {
+  static_assert(holds_for<Step, Branch>,
+                "pawl: two branches of a parallel step have the same name; checkpoints are stored under it, so rename one");
+};
 template <class Workflow>
 struct empty_chain {
   static_assert(holds_for<Workflow>, "pawl: a workflow needs at least one step");
