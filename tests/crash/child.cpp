@@ -137,7 +137,7 @@ int main(int argc, char** argv) {
         work();
         if (canary)
           std::thread([path = out / key, text] {
-            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));  // longer than a commit, on any disk
             write_whole(path, text);
           }).detach();
         else write_whole(out / key, text);
@@ -164,7 +164,7 @@ int main(int argc, char** argv) {
                                              if (next == items) return std::nullopt;
                                              return next++;
                                            }));
-    if (canary) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (canary) std::this_thread::sleep_for(std::chrono::milliseconds(300));
     tell("R " + run_number + " " + std::to_string(report.done));
     return report.done == static_cast<std::uint64_t>(items) ? 0 : 1;
   } catch (const std::exception& failure) {
