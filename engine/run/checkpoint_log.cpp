@@ -1,9 +1,16 @@
 #include "run/checkpoint_log.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace pawl::core {
+namespace {
+
+constexpr std::chrono::milliseconds first_look{10};
+constexpr std::chrono::milliseconds last_look{1000};
+
+}  // namespace
 
 checkpoint_log::checkpoint_log(backend& store, bool has_committer) : store_(store), has_committer_(has_committer) {
   if (has_committer) committer_ = std::thread([this] { loop(); });
@@ -32,6 +39,7 @@ lane& checkpoint_log::open_lane(acknowledgement_sink& sink, std::size_t window) 
   acknowledged_.reserve(window);
   lanes_.push_back(std::move(fresh));
   if (failure_) sink.log_failed();
+  if (has_committer_) changed_.notify_one();  // it looks now and then from here on
   return opened;
 }
 
@@ -108,7 +116,7 @@ std::exception_ptr checkpoint_log::failure() const {
 void checkpoint_log::loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return !turn_taken_ && (asked_ || !tasks_.empty() || ending_); });
+    wait_for_work(lock);
     turn_taken_ = true;
     run_tasks(lock);
     if (!failure_ && (asked_ || ending_)) {
@@ -119,6 +127,24 @@ void checkpoint_log::loop() {
       if (ending_ && tasks_.empty()) return;
     }
     turn_taken_ = false;
+  }
+}
+
+// A worker asks for its records before a call that it expects to be slow. One that is slow for once, or never ends, would
+// keep those before it waiting: so while there are workers the committer looks now and then by itself, soon after there
+// was something to do and ever more seldom where there is nothing.
+void checkpoint_log::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  const auto has_work = [this] { return !turn_taken_ && (asked_ || !tasks_.empty() || ending_); };
+  const auto may_sleep = [this] { return lanes_.empty(); };
+  for (auto look_after = first_look;;) {
+    if (may_sleep()) {
+      changed_.wait(lock, [&] { return has_work() || !may_sleep(); });
+    } else {
+      changed_.wait_for(lock, look_after, has_work);
+      look_after = std::min(2 * look_after, last_look);
+      if (!turn_taken_ && !failure_ && anything_published()) asked_ = true;
+    }
+    if (has_work()) return;
   }
 }
 

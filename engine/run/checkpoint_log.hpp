@@ -81,6 +81,7 @@ private:
   };
 
   void loop();
+  void wait_for_work(std::unique_lock<std::mutex>& lock);
   void run_tasks(std::unique_lock<std::mutex>& lock);
   bool commit_in_turn(std::unique_lock<std::mutex>& lock, const acknowledgement_sink* mine);
   void acknowledge(const acknowledgement_sink* mine);
