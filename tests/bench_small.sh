@@ -112,7 +112,9 @@ for threads in flusher none; do
   positive p999_us poll
   positive within_limit poll
 done
-for name in many_items fan_out flush step_cost state_size open_after_crash loop poll; do
+small batch '--items 500 --single-items 20 --max-items 50'
+positive batch_against_single batch
+for name in many_items fan_out flush step_cost state_size open_after_crash loop poll batch; do
   "$build/bench/$name" --help >/dev/null || fail "$name has no --help"
   ! "$build/bench/$name" --dir "$folder/nowhere" >/dev/null 2>&1 || fail "$name works where there is no directory"
 done
