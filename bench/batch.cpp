@@ -5,8 +5,8 @@
 //   build/bench/batch --items 200000 --single-items 5000 --max-items 1000
 //
 // Both go through the same engine with as many items in flight, each into a table
-// of its own. Prints one JSON object. Leaves the rows to be counted: both must have
-// written all of theirs.
+// of its own, over one connection. Prints one JSON object, once the rows have been
+// counted: both must have written all of theirs.
 #include "support/engine_options.hpp"
 #include "support/fresh_directory.hpp"
 
@@ -18,15 +18,17 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
 
 namespace {
 
-// A file with one table, written to with synchronous=FULL in WAL mode: one flush a commit.
+// A file with one table, written to with synchronous=FULL in WAL mode: one flush a commit. One thread at a time.
 class rows {
 public:
   explicit rows(const std::filesystem::path& path) {
@@ -96,15 +98,18 @@ int main(int argc, char** argv) try {
   bench::add_engine_options(app, options);
   bench::add_directory_option(app, parent);
   CLI11_PARSE(app, argc, argv);
-  options.workers = 1;  // one connection
 
   const bench::fresh_directory directory(parent);
   rows one_by_one(directory.path() / "single.db");
   rows together(directory.path() / "batch.db");
-  const auto single = pawl::workflow<"single">(
-      pawl::step<"write">([&](std::int64_t id) { one_by_one.insert(id); }));
+  std::mutex writing;
+  const auto single = pawl::workflow<"single">(pawl::step<"write">([&](std::int64_t id) {
+    const std::scoped_lock lock(writing);
+    one_by_one.insert(id);
+  }));
   const auto batch = pawl::workflow<"batch">(pawl::batch<"write">(
       [&](pawl::batch_view<std::int64_t> all) {
+        const std::scoped_lock lock(writing);
         together.run("BEGIN");
         for (const auto& one : all) together.insert(one.value);
         together.run("COMMIT");
@@ -119,6 +124,7 @@ int main(int argc, char** argv) try {
   json["items"] = items;
   json["single_items"] = single_items;
   json["max_items"] = max_items;
+  json["workers"] = options.workers;
   json["durability"] = bench::name_of(options.durability);
   json["single_items_per_second"] = single_rate;
   json["batch_items_per_second"] = batch_rate;

@@ -5,11 +5,14 @@
 //
 // One thread submits as long as there is room and polls; each item goes through
 // three steps that do nothing and return 100 bytes. Prints one JSON object: the
-// distribution of the times of poll, and the share of calls within --limit-us; and
-// the same of the calls in which an item ended, for a host that polls without a
-// pause makes many in which there is nothing to do.
+// distribution of the times of poll, and the share of calls within --limit-us; the
+// same of the calls in which an item ended, for a host that polls without a pause
+// makes many in which there is nothing to do; and as the floor the same of a loop
+// that looks at the clock for the budget, while one thread flushes a file and one
+// walks through memory, as the engine's committer and applier do.
 #include "support/engine_options.hpp"
 #include "support/fresh_directory.hpp"
+#include "support/plain_file.hpp"
 
 #include <pawl/pawl.hpp>
 
@@ -19,10 +22,14 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <iostream>
 #include <map>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -89,6 +96,33 @@ measured measure(pawl::engine& engine, std::uint64_t items, std::chrono::duratio
   return made;
 }
 
+// How long it takes until the budget has gone by for a thread that does nothing else, beside two others; shortest first.
+std::vector<double> times_of_a_clock(const std::filesystem::path& directory, std::chrono::duration<double> budget,
+                                     double seconds) {
+  using clock = std::chrono::steady_clock;
+  std::vector<double> times_us;
+  const std::vector<std::byte> group(256 * 1024, std::byte{1});
+  bench::plain_file file(directory / "flushed", group.size());
+  std::jthread flushing([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      file.write_at(0, group);
+      file.sync();
+    }
+  });
+  std::jthread walking([&](const std::stop_token& stop) {
+    std::vector<std::byte> memory(std::size_t{64} << 20);
+    for (std::size_t at = 0; !stop.stop_requested(); at = (at + 64) % memory.size()) memory[at] ^= std::byte{1};
+  });
+  const auto end = clock::now() + std::chrono::duration<double>(seconds);
+  for (auto began = clock::now(); began < end; began = clock::now()) {
+    while (clock::now() - began < budget) {
+    }
+    times_us.push_back(std::chrono::duration<double, std::micro>(clock::now() - began).count());
+  }
+  std::sort(times_us.begin(), times_us.end());
+  return times_us;
+}
+
 double quantile(const std::vector<double>& sorted, double share) {
   return sorted.empty() ? 0 : sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))];
 }
@@ -107,6 +141,7 @@ int main(int argc, char** argv) try {
   std::uint64_t items = 2'000'000;
   double budget_us = 200;
   double limit_us = 300;
+  double floor_seconds = 3;
   std::filesystem::path parent = ".";
   pawl::engine_options options = bench::quiet_options();
   options.threads = pawl::threads::flusher;
@@ -115,17 +150,22 @@ int main(int argc, char** argv) try {
   app.add_option("--items", items, "How many")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--budget-us", budget_us, "Of a poll")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--limit-us", limit_us, "Within which the share of calls is told")->capture_default_str();
+  app.add_option("--floor-seconds", floor_seconds, "How long the floor is measured")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--threads", options.threads, "Of the engine: flusher or none")->transform(CLI::CheckedTransformer(kinds));
   bench::add_engine_options(app, options);
   bench::add_directory_option(app, parent);
   CLI11_PARSE(app, argc, argv);
 
+  const std::chrono::duration<double, std::micro> budget(budget_us);
   const bench::fresh_directory directory(parent);
   measured made;
   {
     pawl::engine engine(directory.path() / "state", options);
-    made = measure(engine, items, std::chrono::duration<double, std::micro>(budget_us));
+    made = measure(engine, items, budget);
   }
+  const std::vector<double> floor_us = times_of_a_clock(directory.path(), budget, floor_seconds);
   nlohmann::ordered_json json;
   json["items"] = items;
   json["in_flight"] = options.window_items;
@@ -144,6 +184,8 @@ int main(int argc, char** argv) try {
   json["with_ends_p99_us"] = quantile(made.working_us, 0.99);
   json["with_ends_p999_us"] = quantile(made.working_us, 0.999);
   json["with_ends_within_limit"] = share_within(made.working_us, limit_us);
+  json["floor_p99_us"] = quantile(floor_us, 0.99);
+  json["floor_within_limit"] = share_within(floor_us, limit_us);
   json["submit_p999_us"] = quantile(made.submit_us, 0.999);
   json["seconds"] = made.seconds;
   json["steps_per_second"] = 3 * static_cast<double>(items) / made.seconds;

@@ -107,10 +107,11 @@ positive checkpoint_against_plain loop
 positive measured_against_predicted loop
 positive rounds_saved loop
 for threads in flusher none; do
-  small poll "--items 3000 --in-flight 500 --threads $threads"
+  small poll "--items 3000 --in-flight 500 --threads $threads --floor-seconds 0.2"
   positive polls poll
   positive p999_us poll
   positive within_limit poll
+  positive floor_within_limit poll
 done
 small batch '--items 500 --single-items 20 --max-items 50'
 positive batch_against_single batch

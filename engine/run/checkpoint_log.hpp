@@ -11,7 +11,8 @@
 //
 // Nobody is forgotten: whoever published something either takes the turn or asks, and asking is noted under the
 // mutex under which the turn is given back. Who gives it back and finds that somebody asked meanwhile wakes the
-// committer. So what gathers during a commit goes into the next one at once; there are no timers.
+// committer. So what gathers during a commit goes into the next one at once; no timer holds a commit back. One only looks
+// for what nobody asked for, because a call that was expected to be fast has not returned: wait_for_work.
 //
 // When a commit fails the log fails for good: nothing is acknowledged any more,
 // every run is told, and what was not acknowledged is done again after a reopen.
