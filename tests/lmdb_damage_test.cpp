@@ -137,12 +137,17 @@ TEST_CASE("a data.mdb that is something else is refused") {
 
 TEST_CASE("a damaged record about workflows is named") {
   const filled here;
-  std::string changed = here.bytes;
-  for (const std::size_t place : here.places_of("pawl state")) changed[place + 20] ^= 1;
-  here.write(changed);
-  std::string sentence;
-  CHECK(code_of([&] { static_cast<void>(open_lmdb(here.state)); }, &sentence) == errc::damaged);
-  CHECK_THAT(sentence, Contains("checksum"));
+  std::size_t named = 0;
+  for (const std::size_t place : here.places_of("pawl state")) {  // those that commits left behind, too
+    std::string changed = here.bytes;
+    changed[place + 20] ^= 1;
+    here.write(changed);
+    std::string sentence;
+    const errc code = code_of([&] { static_cast<void>(open_lmdb_reader(here.state)); }, &sentence);
+    CHECK((code == errc{} || code == errc::damaged));
+    named += sentence.find("checksum") != std::string::npos;
+  }
+  CHECK(named == 1);
 }
 
 TEST_CASE("every code of LMDB has a cause and an advice") {

@@ -201,9 +201,9 @@ TEST_CASE("a newer format and a mode that this release lacks are refused") {
   };
   std::string sentence;
   SECTION("format") {
-    rewrite("format", 16, std::byte{2});
+    rewrite("format", 16, std::byte{3});
     CHECK(code_of_opening(here.state, sentence) == errc::newer_format);
-    CHECK_THAT(sentence, Contains("format 2"));
+    CHECK_THAT(sentence, Contains("format 3"));
     CHECK(code_of([&] { static_cast<void>(open_lmdb_reader(here.state)); }) == errc::newer_format);
   }
   SECTION("mode") {

@@ -41,8 +41,14 @@ void lmdb_backend::collect_blobs() {
   const auto names = blobs_->list();
   if (names.empty() || env_->oldest_reader() != no_reader) return;  // somebody may still see an old name
   const read_transaction txn(*env_);
+  std::vector<blob_name> unnamed;
   for (const blob_name name : names)
-    if (!txn.get(env_->in().files, file_key(name.epoch, name.number))) blobs_->remove(name);
+    if (!txn.get(env_->in().files, file_key(name.epoch, name.number))) unnamed.push_back(name);
+  // A name that is damaged stands for no file, and its file has no name: then nothing is removed on suspicion.
+  MDB_stat named{};
+  env_->check(::mdb_stat(txn.handle(), env_->in().files, &named), "read");
+  if (named.ms_entries != names.size() - unnamed.size()) return;
+  for (const blob_name name : unnamed) blobs_->remove(name);
 }
 
 void lmdb_backend::check_usable() const {

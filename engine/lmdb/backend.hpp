@@ -45,6 +45,7 @@ public:
   [[nodiscard]] std::size_t large_threshold() const override { return large_threshold_; }
   [[nodiscard]] std::unique_ptr<snapshot> read() override;
   [[nodiscard]] std::array<std::byte, 16> uuid() const override { return env_->uuid(); }
+  [[nodiscard]] std::array<std::byte, 16> salt() const override { return env_->salt(); }
   [[nodiscard]] backend_totals totals() const override;
   [[nodiscard]] table_store* tables() override { return this; }
   [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override;
@@ -91,6 +92,7 @@ public:
   [[nodiscard]] std::size_t large_threshold() const override { return max_payload_size; }
   [[nodiscard]] std::unique_ptr<snapshot> read() override;
   [[nodiscard]] std::array<std::byte, 16> uuid() const override { return env_->uuid(); }
+  [[nodiscard]] std::array<std::byte, 16> salt() const override { return env_->salt(); }
   [[nodiscard]] backend_totals totals() const override { return {}; }
   [[nodiscard]] table_store* tables() override { return this; }
   [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override;
@@ -109,6 +111,7 @@ private:
 [[nodiscard]] std::unique_ptr<lmdb_backend> open_lmdb_to_write(const std::filesystem::path& state,
                                                                const lmdb_options& options);
 [[nodiscard]] std::unique_ptr<lmdb_reader> open_lmdb_to_read(const std::filesystem::path& state,
-                                                             std::vector<std::string>* warnings);
+                                                             std::vector<std::string>* warnings,
+                                                             const page_checker& pages = {});
 
 }  // namespace pawl::core

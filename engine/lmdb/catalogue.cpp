@@ -104,12 +104,7 @@ workflow_record parse_workflow(const transaction& txn, workflow_id id, std::stri
   workflow_record workflow;
   workflow.id = id;
   workflow.name = name;
-  txn.each_record(record_key("r", id).bytes(), [&](auto key, auto body) {
-    if (key.size() != 5) throw_damaged(txn, "a recorded chain");
-    const auto revision = static_cast<revision_id>(read_big_endian(key.subspan(3)));
-    if (revision != workflow.revisions.size()) throw_damaged(txn, "the list of recorded chains");
-    workflow.revisions.push_back(parse_revision(txn, revision, body));
-  });
+  workflow.revisions = read_chains(txn, id);
   const auto counters = read_counters(txn, id);
   if (workflow.revisions.empty() || !counters) throw_damaged(txn, "the record of workflow " + workflow.name);
   workflow.current = workflow.revisions.back().id;
@@ -120,17 +115,27 @@ workflow_record parse_workflow(const transaction& txn, workflow_id id, std::stri
 
 }  // namespace
 
-void write_new_state(write_transaction& txn) {
+hash_key new_uuid() {
   hash_key uuid{};
   if (::getrandom(uuid.data(), uuid.size(), 0) != static_cast<ssize_t>(uuid.size()))
     throw error(errc::io, "lmdb: the system gives no random numbers for a new state; run again");
+  return uuid;
+}
+
+void write_identity(write_transaction& txn, const state_identity& identity) {
   record_bytes body;
-  body.append(as_bytes(magic)).fixed(state_format).append(uuid).fixed(now_us());
+  body.append(as_bytes(magic)).fixed(format_of_copies).append(identity.uuid).fixed(now_us()).append(identity.salt);
+  txn.put_record(record_key("format").bytes(), body.bytes());
+}
+
+void write_new_state(write_transaction& txn) {
+  record_bytes body;
+  body.append(as_bytes(magic)).fixed(format_of_new_states).append(new_uuid()).fixed(now_us());
   txn.put_record(record_key("format").bytes(), body.bytes());
   write_opening(txn, {});
 }
 
-hash_key read_state_uuid(const transaction& txn) {
+state_identity read_identity(const transaction& txn) {
   const auto body = txn.get_record(record_key("format").bytes());
   byte_reader in(body.value_or(std::span<const std::byte>{}));
   if (in.text(magic.size()) != magic)
@@ -141,12 +146,22 @@ hash_key read_state_uuid(const transaction& txn) {
     throw error(errc::newer_format, "lmdb: " + txn.env().state().string() + " has format " + std::to_string(format) +
                                         " and this release reads formats up to " + std::to_string(state_format) +
                                         "; use the release that wrote it, or a newer one");
-  hash_key uuid{};
-  const auto stored = in.take(uuid.size());
+  state_identity is;
+  const auto stored = in.take(is.uuid.size());
+  static_cast<void>(in.fixed<std::uint64_t>());  // when it was made: for people
+  const auto salt = format >= format_of_copies ? in.take(is.salt.size()) : stored;
   if (in.failed()) throw_damaged(txn, "the format record");
-  std::memcpy(uuid.data(), stored.data(), uuid.size());
-  return uuid;
+  std::memcpy(is.uuid.data(), stored.data(), is.uuid.size());
+  std::memcpy(is.salt.data(), salt.data(), is.salt.size());
+  return is;
 }
+
+void check_records_but_counters(const transaction& txn) {
+  const auto check = [&](std::string_view prefix) { txn.each_record(as_bytes(prefix), [](auto, auto) {}); };
+  for (const char* prefix : {"d", "format", "journal", "opened", "r", "s", "t", "v", "w"}) check(prefix);
+}
+
+void check_records(const transaction& txn) { txn.each_record({}, [](auto, auto) {}); }
 
 opening_record read_opening(const transaction& txn) {
   const auto body = txn.get_record(record_key("opened").bytes());
@@ -200,6 +215,17 @@ void write_mark(write_transaction& txn, const journal_mark& mark) {
   record_bytes body;
   body.fixed(mark.applied).fixed(mark.durable).fixed(std::uint8_t{mark.drained});
   txn.put_record(record_key("journal").bytes(), body.bytes());
+}
+
+std::vector<chain_revision> read_chains(const transaction& txn, workflow_id workflow) {
+  std::vector<chain_revision> chains;
+  txn.each_record(record_key("r", workflow).bytes(), [&](auto key, auto body) {
+    if (key.size() != 5) throw_damaged(txn, "a recorded chain");
+    const auto revision = static_cast<revision_id>(read_big_endian(key.subspan(3)));
+    if (revision != chains.size()) throw_damaged(txn, "the list of recorded chains");
+    chains.push_back(parse_revision(txn, revision, body));
+  });
+  return chains;
 }
 
 std::optional<workflow_counters> read_counters(const transaction& txn, workflow_id workflow) {

@@ -41,7 +41,16 @@ struct journal_mark {
 // Writes the records of a new state.
 void write_new_state(write_transaction& txn);
 // Throws pawl::error: not_a_state where the record is missing, newer_format, damaged.
-[[nodiscard]] hash_key read_state_uuid(const transaction& txn);
+[[nodiscard]] state_identity read_identity(const transaction& txn);
+// Makes the records those of a copy. Precondition: read_identity would not throw.
+void write_identity(write_transaction& txn, const state_identity& identity);
+// Random bytes for a new state. Throws pawl::error(io).
+[[nodiscard]] hash_key new_uuid();
+// Every record of `meta` against its checksum, which covers its key: where one is looked for and not found, it was never
+// there. Throws pawl::error(damaged).
+void check_records(const transaction& txn);
+// The same for those that do not follow from the items.
+void check_records_but_counters(const transaction& txn);
 // Throws where this release cannot open the state in the mode that it demands.
 [[nodiscard]] opening_record read_opening(const transaction& txn);
 // The kernel drops the owner's lock where any code of the process closes a descriptor of `owner`, and whoever removes
@@ -56,6 +65,8 @@ struct workflow_counters {
   item_id next_item = 0;
   std::array<std::uint64_t, 5> by_state{};
 };
+// The chains that are recorded of a workflow, by their revision. Throws pawl::error(damaged).
+[[nodiscard]] std::vector<chain_revision> read_chains(const transaction& txn, workflow_id workflow);
 // None where there is no such workflow.
 [[nodiscard]] std::optional<workflow_counters> read_counters(const transaction& txn, workflow_id workflow);
 void write_counters(write_transaction& txn, workflow_id workflow, const workflow_counters& counters);

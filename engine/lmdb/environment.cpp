@@ -38,24 +38,25 @@ constexpr std::size_t map_size_min = std::size_t{1} << 30;
 constexpr auto opening_patience = 5s;
 constexpr auto opening_pause = 2ms;
 constexpr auto readers_check_interval = 10s;
-
-// LMDB's opening and closing race with those of other processes (rule 15): one at a time, as long as
-// nobody hangs in it.
-class opening_turn {
-public:
-  explicit opening_turn(const std::filesystem::path& state)
-      : fd_(::open(state.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    const auto until = std::chrono::steady_clock::now() + opening_patience;
-    while (fd_ && ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0 && std::chrono::steady_clock::now() < until)
-      std::this_thread::sleep_for(opening_pause);
-  }
-
-private:
-  descriptor fd_;
-};
+constexpr std::uint64_t whole_check_size_max = std::uint64_t{64} << 20;
+constexpr int snapshot_tries_max = 1000;  // a writer makes two commits between our snapshot and our look at its meta page
 
 bool cannot_lock(int status) noexcept { return status == EACCES || status == EPERM || status == EROFS; }
 bool worth_another_try(int status) noexcept { return status == EAGAIN || status == EBUSY; }
+
+// What is not large is looked at whole: it takes some 10 ms. Of what is, all but the leaves, and those of every tree that
+// leads to other pages: so no page that is in use is ever taken for a free one and written over.
+page_checker check_at_opening(const std::filesystem::path& state) {
+  return [state](file& data, const meta_record& commit) {
+    page_check_options options;
+    options.findings_max = 1;
+    if (commit.last_page * commit.free.pad > whole_check_size_max) options.reach = page_reach::inner;
+    const page_check found = check_pages(data, commit, options);
+    if (found.findings.empty()) return;
+    throw error(errc::damaged, "lmdb: " + state.string() + " is damaged: " + found.findings.front() +
+                                   "; run `pawl verify` on it for all that is, or restore a backup");
+  };
+}
 
 void warn_about_library(std::vector<std::string>& warnings) {
   int major = 0;
@@ -77,17 +78,47 @@ std::size_t default_map_size() noexcept {
 #endif
 }
 
-environment::environment(std::filesystem::path state, access_mode mode, std::size_t map_size, owner_lock lock)
+opening_turn::opening_turn(const std::filesystem::path& state)
+    : fd_(::open(state.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  const auto until = std::chrono::steady_clock::now() + opening_patience;
+  while (fd_ && ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0 && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(opening_pause);
+}
+
+environment::environment(std::filesystem::path state, access_mode mode, std::size_t map_size, owner_lock lock,
+                         const page_checker& pages)
     : state_(std::move(state)), lock_(std::move(lock)), process_(process_generation()) {
   warn_about_library(warnings_);
-  const opening_turn turn(state_);
   try {
-    open(mode, map_size);
+    {
+      const opening_turn turn(state_);
+      open(mode, map_size);
+    }
+    if (mode != access_mode::create) check_trees(pages ? pages : check_at_opening(state_));
     open_sub_databases(mode);
   } catch (...) {
+    const opening_turn turn(state_);
     if (env_ != nullptr) ::mdb_env_close(env_);
     throw;
   }
+}
+
+void environment::check_trees(const page_checker& pages) {
+  if (!pages_are_known()) return;
+  const auto data = machine_files().open(state_ / "data.mdb");
+  MDB_txn* txn = nullptr;
+  check(::mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn), "begin to read");
+  struct ender {
+    MDB_txn* open;
+    ~ender() { ::mdb_txn_abort(open); }
+  } const ending{txn};
+  for (int left = snapshot_tries_max; left > 0; --left) {
+    if (const auto commit = meta_of(*data, page_size_, ::mdb_txn_id(txn))) return pages(*data, *commit);
+    ::mdb_txn_reset(txn);
+    check(::mdb_txn_renew(txn), "begin to read");
+  }
+  throw error(errc::damaged, "lmdb: the meta pages of " + (state_ / "data.mdb").string() +
+                                 " are not those that LMDB has mapped; run `pawl verify` on the state or restore a backup");
 }
 
 environment::~environment() {

@@ -5,6 +5,7 @@
 // open.cpp, once per state and process (registry.hpp).
 #pragma once
 
+#include "lmdb/check_pages.hpp"
 #include "lmdb/owner_lock.hpp"
 #include "lmdb/status.hpp"
 #include "record/hash.hpp"
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,12 +45,32 @@ enum class access_mode : std::uint8_t {
 // Addresses are free, but a sanitizer's shadow does not cope with a map of a terabyte.
 [[nodiscard]] std::size_t default_map_size() noexcept;
 
+// Looks at the pages of a commit, while a snapshot holds it, before LMDB does; throws to end the opening.
+using page_checker = std::function<void(file& data, const meta_record& commit)>;
+
+struct state_identity {
+  hash_key uuid{};
+  hash_key salt{};
+};
+
+// LMDB's opening and closing race with those of other processes (rule 15): one at a time, as long as
+// nobody hangs in it.
+class opening_turn {
+public:
+  explicit opening_turn(const std::filesystem::path& state);
+
+private:
+  descriptor fd_;
+};
+
 inline constexpr std::uint64_t no_reader = ~std::uint64_t{0};
 
 class environment {
 public:
-  // `lock`: held for a writer, empty for others. Throws pawl::error.
-  environment(std::filesystem::path state, access_mode mode, std::size_t map_size, owner_lock lock);
+  // `lock`: held for a writer, empty for others. `pages`: what looks at them, instead of what does so at every opening.
+  // Throws pawl::error.
+  environment(std::filesystem::path state, access_mode mode, std::size_t map_size, owner_lock lock,
+              const page_checker& pages = {});
   // In the child of a fork: leaves everything as it is, for it is the parent's.
   ~environment();
   environment(const environment&) = delete;
@@ -59,7 +81,13 @@ public:
   [[nodiscard]] const std::filesystem::path& state() const noexcept { return state_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
   [[nodiscard]] const hash_key& uuid() const noexcept { return uuid_; }
-  void set_uuid(const hash_key& uuid) noexcept { uuid_ = uuid; }
+  // What keys of the index and digests of inputs are hashed with: the uuid, or in a copy that of the state it was made
+  // from, so that both stay what they are.
+  [[nodiscard]] const hash_key& salt() const noexcept { return salt_; }
+  void set_identity(const state_identity& is) noexcept {
+    uuid_ = is.uuid;
+    salt_ = is.salt;
+  }
 
   [[nodiscard]] std::size_t page_size() const noexcept { return page_size_; }
 
@@ -85,6 +113,7 @@ private:
   [[noreturn]] void throw_forked() const;
   void open(access_mode mode, std::size_t map_size);
   [[nodiscard]] int try_open(unsigned flags, std::size_t map_size);
+  void check_trees(const page_checker& pages);
   void open_sub_databases(access_mode mode);
   void open_tables(access_mode mode);
 
@@ -97,6 +126,7 @@ private:
   sub_databases in_;
   std::size_t page_size_ = 4096;
   hash_key uuid_{};
+  hash_key salt_{};
   std::vector<std::string> warnings_;
 };
 

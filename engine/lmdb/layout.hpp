@@ -37,7 +37,9 @@
 //
 // Records of meta, each u32 CRC32C of (key, body) and then its body:
 //
-//   "format"                   16 bytes "pawl state" and zeros, u32 version 1, 16 bytes uuid, u64 created us
+//   "format"                   16 bytes "pawl state" and zeros, u32 version 1 or 2, 16 bytes uuid, u64 created us; version 2, a
+//                              copy that `pawl backup` made: 16 bytes salt, the first original's uuid: what keys of the index
+//                              and digests of inputs are hashed with (version 1: the uuid)
 //   "opened"                   u64 epoch, u8 mode (1: each group is a commit, 2: with a journal), u32 LMDB
 //                              version, u64 inode of the PID namespace, u64 when, us, u8 durability (0 power,
 //                              1 process; absent: power); rewritten by each opening for writing
@@ -70,7 +72,9 @@
 
 namespace pawl::core {
 
-inline constexpr std::uint32_t state_format = 1;
+inline constexpr std::uint32_t state_format = 2;          // the newest that is read
+inline constexpr std::uint32_t format_of_new_states = 1;
+inline constexpr std::uint32_t format_of_copies = 2;      // the same with a salt of its own
 inline constexpr std::size_t row_size_max_in_page = 2022;
 inline constexpr std::size_t chunk_size = 4080;
 inline constexpr std::size_t index_key_size_max = 511;

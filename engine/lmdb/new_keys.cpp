@@ -31,7 +31,7 @@ bool new_keys::is_behind_all(write_transaction& txn, MDB_cursor* cursor, const M
 // Keys behind all others are appended: that needs no search and leaves full pages behind.
 void new_keys::write_key(write_transaction& txn, MDB_cursor* cursor, const new_key& fresh) {
   lmdb_key name;
-  const bool exact = make_index_key(txn.env().uuid(), fresh.workflow, fresh.key, name);
+  const bool exact = make_index_key(txn.env().salt(), fresh.workflow, fresh.key, name);
   make_index_entry(name.bytes(), std::as_bytes(std::span{&fresh.item, 1}), entry_);
   MDB_val key = to_lmdb(name.bytes());
   MDB_val value = to_lmdb(entry_);

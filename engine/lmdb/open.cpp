@@ -3,6 +3,7 @@
 #include "lmdb/backend.hpp"
 #include "lmdb/catalogue.hpp"
 #include "lmdb/registry.hpp"
+#include "lmdb/rewrite.hpp"
 #include "lmdb/state_directory.hpp"
 
 #include <pawl/error.hpp>
@@ -70,8 +71,10 @@ void refuse_undrained(const std::filesystem::path& state, const journal_mark& ma
 std::unique_ptr<environment> open_for_writing(const std::filesystem::path& state, const lmdb_options& options,
                                               opening_record& opening) {
   auto env = std::make_unique<environment>(state, access_mode::write, map_size_of(options), owner_lock::take(state));
+  remove_unfinished_rewrite(state);
   write_transaction txn(*env);
-  env->set_uuid(read_state_uuid(txn));
+  env->set_identity(read_identity(txn));
+  check_records(txn);
   opening = read_opening(txn);
   ++opening.epoch;
   opening.kept = options.kept;
@@ -87,11 +90,12 @@ std::unique_ptr<environment> open_for_writing(const std::filesystem::path& state
   return env;
 }
 
-std::unique_ptr<environment> open_for_reading(const std::filesystem::path& state) {
+std::unique_ptr<environment> open_for_reading(const std::filesystem::path& state, const page_checker& pages) {
   refuse_other_namespace(state);
-  auto env = std::make_unique<environment>(state, access_mode::read, default_map_size(), owner_lock());
+  auto env = std::make_unique<environment>(state, access_mode::read, default_map_size(), owner_lock(), pages);
   const read_transaction txn(*env);
-  env->set_uuid(read_state_uuid(txn));
+  env->set_identity(read_identity(txn));
+  if (!pages) check_records(txn);  // who looks at the pages looks at these, too
   return env;
 }
 
@@ -121,13 +125,14 @@ std::unique_ptr<backend> open_lmdb(const std::filesystem::path& state, const lmd
   return open_lmdb_to_write(state, options);
 }
 
-std::unique_ptr<lmdb_reader> open_lmdb_to_read(const std::filesystem::path& state, std::vector<std::string>* warnings) {
+std::unique_ptr<lmdb_reader> open_lmdb_to_read(const std::filesystem::path& state, std::vector<std::string>* warnings,
+                                               const page_checker& pages) {
   const auto path = settled_path(state);
   const auto content = content_of(path);
   if (content == directory_content::missing || content == directory_content::empty) throw_missing(path);
   if (content == directory_content::foreign) throw_foreign(path);
   refuse_or_warn(path, warnings);
-  auto env = open_registered(path, access_mode::read, [&] { return open_for_reading(path); });
+  auto env = open_registered(path, access_mode::read, [&] { return open_for_reading(path, pages); });
   pass_on(*env, warnings);
   return std::make_unique<lmdb_reader>(std::move(env), machine_files());
 }

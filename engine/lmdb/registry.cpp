@@ -3,6 +3,8 @@
 #include "file/file_system.hpp"
 #include "file/fork.hpp"
 
+#include <pawl/error.hpp>
+
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -61,6 +63,16 @@ std::shared_ptr<environment> open_registered(const std::filesystem::path& direct
   static_cast<void>(fresh.release());
   all.open[which] = shared;
   return shared;
+}
+
+void alone_in_process(const std::filesystem::path& directory, const std::function<void()>& action) {
+  registry& all = the_registry();
+  const std::scoped_lock lock(all.mutex);
+  const auto found = all.open.find(identity_of(directory));
+  if (found != all.open.end() && !found->second.expired())
+    throw error(errc::state_in_use, "lmdb: " + directory.string() +
+                                        " is open in this process already; close the engine or reader that has it first");
+  action();
 }
 
 }  // namespace pawl::core

@@ -18,4 +18,8 @@ namespace pawl::core {
 [[nodiscard]] std::shared_ptr<environment> open_registered(const std::filesystem::path& directory, access_mode mode,
                                                            const std::function<std::unique_ptr<environment>()>& open);
 
+// Runs `action` while this process has the state in `directory` not open and opens none at all: for what replaces data.mdb.
+// Throws pawl::error(state_in_use), and what `action` throws.
+void alone_in_process(const std::filesystem::path& directory, const std::function<void()>& action);
+
 }  // namespace pawl::core

@@ -26,7 +26,7 @@ constexpr std::uint64_t pages_of_an_item = 4;  // its leaf and its key's, and a 
 // The other items of an entry of hashed keys keep it.
 void erase_key(write_transaction& txn, item_address address, std::string_view typed_key) {
   lmdb_key name;
-  make_index_key(txn.env().uuid(), workflow_of_address(address), typed_key, name);
+  make_index_key(txn.env().salt(), workflow_of_address(address), typed_key, name);
   const auto entry = txn.get(txn.env().in().index, name.bytes());
   if (!entry) throw_contradiction(txn, address);
   const auto ids = ids_of_index_entry(name.bytes(), *entry);

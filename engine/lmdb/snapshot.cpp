@@ -60,7 +60,7 @@ void lmdb_snapshot::expect(workflow_id workflow, std::span<const std::string_vie
   lmdb_key name;
   for (const std::string_view key : keys) {
     // One that is longer is looked for when its turn comes.
-    if (!make_index_key(env_->uuid(), workflow, key, name)) continue;
+    if (!make_index_key(env_->salt(), workflow, key, name)) continue;
     expected_.push_back({expected_names_.size(), name.bytes().size(), 0, {}});
     expected_names_.insert(expected_names_.end(), name.bytes().begin(), name.bytes().end());
   }
@@ -184,7 +184,7 @@ std::span<const std::byte> lmdb_snapshot::ids_in_index(std::span<const std::byte
 
 bool lmdb_snapshot::find_by_index(workflow_id workflow, std::string_view key, stored_item& into, bool whole) {
   lmdb_key name;
-  const bool exact = make_index_key(env_->uuid(), workflow, key, name);
+  const bool exact = make_index_key(env_->salt(), workflow, key, name);
   if (is_behind_all(name.bytes())) return false;
   ++strayed_;
   for (auto ids = ids_in_index(name.bytes()); !ids.empty(); ids = ids.subspan(sizeof(item_id))) {
@@ -237,16 +237,69 @@ void lmdb_snapshot::scan(workflow_id workflow, item_id from, const item_state* s
     scan_all(workflow, from, state, each);
 }
 
+// A damaged key can have moved out of what is scanned, but not past what lies beside it: so where a scan begins and where it
+// ends, what lies there must be what it says it is. Else a scan would leave out an item without a word.
+template <class Check>
+void check_in_front(read_cursor& cursor, std::span<const std::byte> first, Check&& check) {
+  std::span<const std::byte> name = first;
+  std::span<const std::byte> entry;
+  const bool there = cursor.move(MDB_SET_RANGE, name, entry);
+  if (cursor.move(there ? MDB_PREV : MDB_LAST, name, entry)) check(name, entry);
+}
+
+// Where a row's checksum is wrong for the address that it lies at and right for one in this workflow that differs in a byte.
+void lmdb_snapshot::check_row_at(workflow_id workflow, std::span<const std::byte> name, std::span<const std::byte> entry) {
+  if (name.size() != sizeof(item_address)) throw_contradiction(*env_, address_of(workflow, 0), "a key is damaged beside");
+  const item_address address = read_big_endian(name);
+  std::vector<std::byte> room;
+  std::span<const std::byte> bytes = entry;
+  if (entry.size() == long_row_stub_size) {
+    try {
+      bytes = whole_row(txn_, address, entry, room);
+    } catch (const error&) {
+      return;  // whoever asks for it will be told
+    }
+  }
+  const auto is_of = [&](item_address other) {
+    std::uint32_t sum = 0;
+    if (bytes.size() < row_fixed_size) return false;
+    std::memcpy(&sum, bytes.data(), sizeof sum);
+    return sum == crc32c(bytes.subspan(sizeof sum), crc32c(std::as_bytes(std::span{&other, 1})));
+  };
+  if (is_of(address)) return;
+  for (unsigned byte = 0; byte < sizeof address; ++byte)
+    for (std::uint64_t change = 1; change < 256; ++change) {
+      const item_address other = address ^ change << (8 * byte);
+      if (workflow_of_address(other) == workflow && is_of(other))
+        throw_contradiction(*env_, other, "a damaged key hides");
+    }
+}
+
+void lmdb_snapshot::check_listed_at(std::span<const std::byte> name) {
+  const item_address address = name.size() == 9 ? read_big_endian(name.subspan(1)) : item_address{0};
+  const auto entry = txn_.get(env_->in().items, item_key(address));
+  row beside;
+  std::vector<std::byte> room;
+  try {
+    if (entry) read_row(whole_row(txn_, address, *entry, room), address, row_part::head, beside);
+  } catch (const error&) {
+    return;  // whoever asks for it will be told
+  }
+  if (!entry || name.size() != 9 || beside.state != static_cast<item_state>(name[0]))
+    throw_contradiction(*env_, address, "the list of failed and skipped items is wrong about");
+}
+
 void lmdb_snapshot::scan_all(workflow_id workflow, item_id from, const item_state* state,
                              const std::function<bool(const stored_item&)>& each) {
   read_cursor cursor(txn_, env_->in().items);
   const auto first = item_key(address_of(workflow, from));
+  check_in_front(cursor, first, [&](auto before, auto bytes) { check_row_at(workflow, before, bytes); });
   std::span<const std::byte> name = first;
   std::span<const std::byte> entry;
   stored_item item;
   for (bool there = cursor.move(MDB_SET_RANGE, name, entry); there; there = cursor.move(MDB_NEXT, name, entry)) {
     const item_address address = read_big_endian(name);
-    if (workflow_of_address(address) != workflow) return;
+    if (workflow_of_address(address) != workflow) return check_row_at(workflow, name, entry);
     show(address, whole_row(txn_, address, entry, long_row_), item, true);
     if (state != nullptr && item.state != *state) continue;
     if (!each(item)) return;
@@ -257,13 +310,14 @@ void lmdb_snapshot::scan_listed(workflow_id workflow, item_id from, item_state s
                                 const std::function<bool(const stored_item&)>& each) {
   read_cursor cursor(txn_, env_->in().states);
   const auto first = state_key(state, address_of(workflow, from));
+  check_in_front(cursor, first, [&](auto before, auto) { check_listed_at(before); });
   std::span<const std::byte> name = first;
   std::span<const std::byte> entry;
   stored_item item;
   for (bool there = cursor.move(MDB_SET_RANGE, name, entry); there; there = cursor.move(MDB_NEXT, name, entry)) {
-    if (name.size() != first.size() || name[0] != first[0]) return;
+    if (name.size() != first.size() || name[0] != first[0]) return check_listed_at(name);
     const item_address address = read_big_endian(name.subspan(1));
-    if (workflow_of_address(address) != workflow) return;
+    if (workflow_of_address(address) != workflow) return check_listed_at(name);
     if (!load(workflow, item_of_address(address), item) || item.state != state)
       throw_contradiction(*env_, address, "the list of failed and skipped items is wrong about");
     if (!each(item)) return;
@@ -274,12 +328,14 @@ void lmdb_snapshot::scan_keys(workflow_id workflow, std::string_view prefix,
                               const std::function<bool(item_id, std::string_view)>& each) {
   env_->check_process();
   lmdb_key first;
-  if (!make_index_key(env_->uuid(), workflow, prefix, first)) return;  // nothing that lies in the index begins like that
+  if (!make_index_key(env_->salt(), workflow, prefix, first)) return;  // nothing that lies in the index begins like that
   read_cursor cursor(txn_, env_->in().index);
+  const auto check = [](auto key, auto ids) { static_cast<void>(ids_of_index_entry(key, ids)); };
+  check_in_front(cursor, first.bytes(), check);
   std::span<const std::byte> name = first.bytes();
   std::span<const std::byte> entry;
   for (bool there = cursor.move(MDB_SET_RANGE, name, entry); there; there = cursor.move(MDB_NEXT, name, entry)) {
-    if (name.size() < first.bytes().size() || !std::ranges::equal(name.first(first.bytes().size()), first.bytes())) return;
+    if (name.size() < first.bytes().size() || !std::ranges::equal(name.first(first.bytes().size()), first.bytes())) return check(name, entry);
     const auto key = name.subspan(sizeof workflow);
     for (auto ids = ids_of_index_entry(name, entry); !ids.empty(); ids = ids.subspan(sizeof(item_id))) {
       item_id id = 0;

@@ -67,6 +67,8 @@ private:
   [[nodiscard]] bool is_behind_all(std::span<const std::byte> key);
   bool show_if(item_address address, std::string_view key, bool exact, stored_item& into, bool whole);
   void show(item_address address, std::span<const std::byte> bytes, stored_item& into, bool whole);
+  void check_row_at(workflow_id workflow, std::span<const std::byte> name, std::span<const std::byte> entry);
+  void check_listed_at(std::span<const std::byte> name);
   void scan_all(workflow_id workflow, item_id from, const item_state* state,
                 const std::function<bool(const stored_item&)>& each);
   void scan_listed(workflow_id workflow, item_id from, item_state state,

@@ -1,6 +1,7 @@
 #include "lmdb/state_directory.hpp"
 
 #include "file/file_system.hpp"
+#include "lmdb/check_pages.hpp"
 
 #include <pawl/error.hpp>
 
@@ -190,6 +191,10 @@ void check_data_file(const std::filesystem::path& state) {
   const std::uint64_t last = first.transaction > second.transaction ? first.last_page : second.last_page;
   const std::uint64_t size = data->size();  // after the metas: a writer at work only makes it longer
   if (last >= size / page) throw_cut_off(path, size, last < UINT64_MAX / page ? (last + 1) * page : UINT64_MAX);
+  if (!pages_are_known()) return;
+  const found_metas metas = read_metas(*data, true);
+  if (!metas.findings.empty())
+    throw error(errc::damaged, "lmdb: " + metas.findings.front() + " (" + path.string() + "); restore a backup");
 }
 
 void prepare_file(const std::filesystem::path& path, std::uint64_t size) {

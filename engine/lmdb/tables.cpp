@@ -86,19 +86,11 @@ public:
 
   std::uint64_t finish() {
     for (const auto& [record, changed] : records_)
-      if (changed) write_record(record);
+      if (changed) write_table_record(txn_, record);
     if (next_number_known_) {
       txn_.put_record(lmdb_key().text("v").bytes(), std::as_bytes(std::span{&next_number_, 1}));
     }
     return pages_;
-  }
-
-  void write_record(const table_record& record) {
-    std::string body;
-    for (const std::uint64_t number : {record.key_schema, record.value_schema, record.entries})
-      body.append(as_text(std::as_bytes(std::span{&number, 1})));
-    body.append(record.name);
-    txn_.put_record(table_record_key(record.id).bytes(), as_bytes(body));
   }
 
 private:
@@ -207,6 +199,14 @@ std::vector<table_record> read_table_records(const transaction& txn) {
   return all;
 }
 
+void write_table_record(write_transaction& txn, const table_record& record) {
+  std::string body;
+  for (const std::uint64_t number : {record.key_schema, record.value_schema, record.entries})
+    body.append(as_text(std::as_bytes(std::span{&number, 1})));
+  body.append(record.name);
+  txn.put_record(table_record_key(record.id).bytes(), as_bytes(body));
+}
+
 table_id record_table(write_transaction& txn, const table_schema& table, bool& changed) {
   changed = false;
   const std::vector<table_record> known = read_table_records(txn);
@@ -226,7 +226,7 @@ table_id record_table(write_transaction& txn, const table_schema& table, bool& c
   fresh.name = table.name;
   fresh.key_schema = table.key_schema;
   fresh.value_schema = table.value_schema;
-  entry_writer(txn).write_record(fresh);
+  write_table_record(txn, fresh);
   return fresh.id;
 }
 
@@ -237,29 +237,47 @@ std::uint64_t write_entries(write_transaction& txn, const table_writes& writes) 
   return out.finish();
 }
 
+entry_chunks check_entry(const transaction& txn, std::span<const std::byte> key, std::span<const std::byte> entry,
+                         std::vector<std::byte>& room) {
+  long_value found;
+  if (!lies_in_chunks(txn.env(), key, entry, found)) return {};
+  get_chunks(txn, address_of(chunks_of_tables, found.number), 0, found.size, room);
+  if (crc32c(room) != found.crc) throw_damaged(txn.env(), key);
+  return {found.number, chunks_of(found.size)};
+}
+
 lmdb_table_snapshot::lmdb_table_snapshot(std::shared_ptr<const environment> env) : env_(std::move(env)), txn_(*env_) {
   if (env_->in().tables != 0) cursor_ = std::make_unique<read_cursor>(txn_, env_->in().tables);
 }
 
 std::span<const std::byte> lmdb_table_snapshot::value_of(std::span<const std::byte> key,
                                                          std::span<const std::byte> entry) {
-  long_value found;
-  if (!lies_in_chunks(*env_, key, entry, found)) return entry.subspan(head_size);
-  get_chunks(txn_, address_of(chunks_of_tables, found.number), 0, found.size, room_);
-  if (crc32c(room_) != found.crc) throw_damaged(*env_, key);
-  return room_;
+  return check_entry(txn_, key, entry, room_).count == 0 ? entry.subspan(head_size) : std::span<const std::byte>(room_);
+}
+
+// Where a key is not found, a damaged one that should be it would lie beside it.
+void lmdb_table_snapshot::check_beside(std::span<const std::byte> key) {
+  std::span<const std::byte> name = key;
+  std::span<const std::byte> entry;
+  const bool there = cursor_->move(MDB_SET_RANGE, name, entry);
+  if (there) static_cast<void>(checked_entry(*env_, name, entry));
+  if (cursor_->move(there ? MDB_PREV : MDB_LAST, name, entry)) static_cast<void>(checked_entry(*env_, name, entry));
 }
 
 bool lmdb_table_snapshot::get(std::string_view key, std::span<const std::byte>& value) {
   if (!cursor_) return false;
   const auto entry = txn_.get(env_->in().tables, as_bytes(key));
-  if (!entry) return false;
+  if (!entry) {
+    check_beside(as_bytes(key));
+    return false;
+  }
   value = value_of(as_bytes(key), *entry);
   return true;
 }
 
 bool lmdb_table_snapshot::seek(std::string& key, bool behind, std::span<const std::byte>& value) {
   if (!cursor_) return false;
+  if (!behind) check_beside(as_bytes(key));
   std::span<const std::byte> name = as_bytes(key);
   std::span<const std::byte> entry;
   if (!cursor_->move(MDB_SET_RANGE, name, entry)) return false;

@@ -17,11 +17,22 @@ namespace pawl::core {
 
 [[nodiscard]] std::vector<table_record> read_table_records(const transaction& txn);
 
+void write_table_record(write_transaction& txn, const table_record& record);
+
 // What table_store::open_table promises, without the commit; `changed` says whether one is needed.
 [[nodiscard]] table_id record_table(write_transaction& txn, const table_schema& table, bool& changed);
 
 // Makes the entries what was written, and counts them. Returns an upper estimate of the pages that it made dirty.
 std::uint64_t write_entries(write_transaction& txn, const table_writes& writes);
+
+// Where the value of an entry lies in chunks: as which number, and how many they are; else 0.
+struct entry_chunks {
+  std::uint64_t number = 0;
+  std::uint64_t count = 0;
+};
+// Reads an entry, and its value into `room` where that lies in chunks. Throws pawl::error(damaged).
+entry_chunks check_entry(const transaction& txn, std::span<const std::byte> key, std::span<const std::byte> entry,
+                         std::vector<std::byte>& room);
 
 class lmdb_table_snapshot final : public table_snapshot {
 public:
@@ -32,6 +43,7 @@ public:
   std::string schema(std::uint64_t hash) override;
 
 private:
+  void check_beside(std::span<const std::byte> key);
   [[nodiscard]] std::span<const std::byte> value_of(std::span<const std::byte> key, std::span<const std::byte> entry);
 
   std::shared_ptr<const environment> env_;

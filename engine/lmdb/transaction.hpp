@@ -117,10 +117,10 @@ void transaction::each_record(std::span<const std::byte> prefix, Each&& each) co
   } const closing{cursor};
   MDB_val key = to_lmdb(prefix);
   MDB_val value{};
-  int status = ::mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+  int status = ::mdb_cursor_get(cursor, &key, &value, prefix.empty() ? MDB_FIRST : MDB_SET_RANGE);
   for (; status == 0; status = ::mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
     const auto name = view(key);
-    if (name.size() < prefix.size() || std::memcmp(name.data(), prefix.data(), prefix.size()) != 0) return;
+    if (!prefix.empty() && (name.size() < prefix.size() || std::memcmp(name.data(), prefix.data(), prefix.size()) != 0)) return;
     each(name, checked_body(name, view(value), env_));
   }
   if (status != MDB_NOTFOUND) env_.check(status, "read");

@@ -319,7 +319,7 @@ bool admission::encode_input(const active_item& item) {
 }
 
 std::uint64_t admission::digest_of_input() const {
-  return digest_of(run_.uuid, input_bytes_.bytes().subspan(sizeof(std::uint64_t)));
+  return digest_of(run_.salt, input_bytes_.bytes().subspan(sizeof(std::uint64_t)));
 }
 
 bool admission::input_changed(const active_item& item, const stored_item& stored) {

@@ -79,6 +79,7 @@ public:
         time(clock_of_run),
         logger(log_to),
         uuid(storage.uuid()),
+        salt(storage.salt()),
         records(!storage.keeps_nothing()),
         ready(clock_of_run, chosen.window_items),
         started_ns(clock_of_run.now_ns()),
@@ -162,6 +163,7 @@ public:
   clock& time;
   spdlog::logger& logger;
   const hash_key uuid;
+  const hash_key salt;  // of digests of inputs
   const bool records;  // false: the backend keeps nothing, so nothing is recorded and nobody waits
   ready_queue ready;
   std::vector<std::unique_ptr<step_gate>> gates;  // by step; null where there is no limit

@@ -46,6 +46,7 @@ public:
   [[nodiscard]] std::size_t staying_threshold() const override { return below_->large_threshold(); }
   [[nodiscard]] std::unique_ptr<snapshot> read() override { return below_->read(); }
   [[nodiscard]] std::array<std::byte, 16> uuid() const override { return below_->uuid(); }
+  [[nodiscard]] std::array<std::byte, 16> salt() const override { return below_->salt(); }
   [[nodiscard]] backend_totals totals() const override;
 
 private:

@@ -71,6 +71,7 @@ public:
         unapplied(machine_files(), journal_of(below_->env()->state()), below_->uuid()));
   }
   std::array<std::byte, 16> uuid() const override { return below_->uuid(); }
+  std::array<std::byte, 16> salt() const override { return below_->salt(); }
   backend_totals totals() const override { return below_->totals(); }
   table_store* tables() override { return below_->tables(); }
   // About the end of the journal, as it is now; empty where all is well. What is damaged, whoever reads will be told.

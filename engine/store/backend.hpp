@@ -193,6 +193,8 @@ public:
   [[nodiscard]] virtual bool keeps_nothing() const { return false; }
   // 16 random bytes made with the state: the salt of idempotency keys.
   [[nodiscard]] virtual std::array<std::byte, 16> uuid() const = 0;
+  // The salt of digests of inputs: the same, but in a copy of a state, whose items keep the digests that they have.
+  [[nodiscard]] virtual std::array<std::byte, 16> salt() const { return uuid(); }
   [[nodiscard]] virtual backend_totals totals() const = 0;
   // Where transactional steps write; null where there is no such place, and then they cannot be run.
   [[nodiscard]] virtual table_store* tables() { return nullptr; }

@@ -1,4 +1,4 @@
-// A child that kills itself in front of its n-th write, flush or removal. For one file of a program.
+// A child that kills itself in front of its n-th write, flush, renaming or removal. For one file of a program.
 #pragma once
 
 #include <fcntl.h>
@@ -35,6 +35,14 @@ extern "C" ssize_t pwrite64(int fd, const void* bytes, size_t size, off_t offset
 extern "C" ssize_t writev(int fd, const iovec* pieces, int pieces_count) {
   pawl::test::count_operation();
   return static_cast<ssize_t>(::syscall(SYS_writev, fd, pieces, pieces_count));
+}
+extern "C" int fsync(int fd) {
+  pawl::test::count_operation();
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+extern "C" int rename(const char* from, const char* to) noexcept {
+  pawl::test::count_operation();
+  return static_cast<int>(::syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to));
 }
 extern "C" int unlink(const char* path) {
   pawl::test::count_operation();
