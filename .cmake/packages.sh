@@ -32,6 +32,7 @@ test_packages='
   catch2               catch2/catch.hpp|catch2/catch_all.hpp
   libbenchmark-dev     benchmark/benchmark.h
   clang                clang++
+  strace               strace
 '
 
 # present NAME|NAME...: is one of these a command or a header here?

@@ -119,6 +119,14 @@ struct engine::impl {
     for (core::run_state* run : runs) run->stop();
   }
 
+  // What the log says of it.
+  [[nodiscard]] std::string told(const std::exception& failure) const {
+    if (options.values_in_logs) return core::printable(failure.what());
+    const auto* const ours = dynamic_cast<const error*>(&failure);
+    return std::string(ours != nullptr ? name_of(ours->code()) : "an exception") +
+           "; what it says is left out, because values_in_logs is off: whoever called run() has it";
+  }
+
   void throw_if_failed() const {
     if (log.failed())
       throw error(errc::stopped,
@@ -319,7 +327,7 @@ public:
     } catch (const std::system_error& failure) {
       core::throw_no_thread(failure);
     } catch (const std::exception& failure) {
-      owner_.logger->error("event=run_failed workflow={} reason=\"{}\"", name, core::printable(failure.what()));
+      owner_.logger->error("event=run_failed workflow={} reason=\"{}\"", name, owner_.told(failure));
       throw;
     }
   }
@@ -343,7 +351,7 @@ private:
       owner_.logger->info("event=items_removed workflow={} removed={} by_age={} by_count={} doubted={}", name,
                           pruned.removed, pruned.by_age, pruned.by_count, pruned.doubted);
     } catch (const std::exception& failure) {
-      owner_.logger->error("event=retention_failed workflow={} reason=\"{}\"", name, core::printable(failure.what()));
+      owner_.logger->error("event=retention_failed workflow={} reason=\"{}\"", name, owner_.told(failure));
     }
   }
 

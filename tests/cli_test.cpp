@@ -196,6 +196,34 @@ TEST_CASE("show tells everything of one item") {
     CHECK(text.out.find(word) != std::string::npos);
 }
 
+TEST_CASE("--no-values keeps results and errors out of what is printed, as PAWL_NO_VALUES does") {
+  const temp_dir dir;
+  make_shop(dir / "s", mixed);
+  const auto secret = [](const said& got) {
+    CAPTURE(got.out, got.err);
+    CHECK(got.code == 0);
+    return got.out.find("cannot check") != std::string::npos || got.out.find("sizes\":[") != std::string::npos;
+  };
+  const std::vector<std::vector<std::string>> commands = {{"show", dir / "s", "bad 1"},       {"show", dir / "s", "b", "--json"},
+                                                          {"show", dir / "s", "bad 1", "--json"}, {"ls", dir / "s"},
+                                                          {"ls", dir / "s", "--json"},        {"export", dir / "s", "--csv"},
+                                                          {"export", dir / "s", "--jsonl"},   {"export", dir / "s", "--json"}};
+  for (auto command : commands) {
+    CAPTURE(command);
+    CHECK(secret(run_tool(command)));
+    command.emplace_back("--no-values");
+    CHECK_FALSE(secret(run_tool(command)));
+    command.pop_back();
+    REQUIRE(::setenv("PAWL_NO_VALUES", "1", 1) == 0);
+    CHECK_FALSE(secret(run_tool(command)));
+    REQUIRE(::unsetenv("PAWL_NO_VALUES") == 0);
+  }
+  const json item = json::parse(run_tool({"show", dir / "s", "b", "--json", "--no-values"}).out);
+  CHECK(item.at("state") == "done");
+  CHECK(item.at("result").at("value").is_null());
+  CHECK(item.at("result").at("size") != 0);
+}
+
 TEST_CASE("a key is tried as text and then as an integer, unless it is said what it is") {
   const temp_dir dir;
   const auto squares = pawl::workflow<"squares">(pawl::pure<"square">([](const std::int64_t& n) { return n * n; }));

@@ -20,6 +20,7 @@ struct arguments {
   bool csv = false;
   bool json = false;
   bool json_lines = false;
+  bool no_values = false;
   std::string file;
 };
 
@@ -46,7 +47,7 @@ void write_items(const arguments& given, const state_view& state, output& out, b
   bool first = true;
   if (given.csv) out << csv_header;
   if (given.json) out << "[";
-  for_each_page(state, given.query, no_limit, damaged, [&](const item_page& page) {
+  for_each_page(state, given.query, no_limit, given.no_values, damaged, [&](const item_page& page) {
     for (const item_view& one : page.items) {
       if (given.json) out << (std::exchange(first, false) ? "\n" : ",\n");
       out << (given.csv ? csv_row(one) : json_item_row(one));
@@ -79,6 +80,7 @@ void add_export(CLI::App& tool, std::function<int()>& chosen) {
   command->add_flag("--jsonl", given->json_lines, "JSON Lines: one item a line and nothing around them");
   add_workflow_option(*command, given->query.workflow);
   add_item_state_option(*command, given->query.state);
+  add_no_values_flag(*command, given->no_values, "inputs, results and errors");
   command->add_option("-o,--output", given->file, "Write this file; it appears when it is whole")->type_name("FILE");
   command->footer(
       "Examples:\n  pawl export crawl.pawl --csv -o crawl.csv\n  pawl export crawl.pawl --jsonl --state failed\n\n"

@@ -20,6 +20,7 @@ struct arguments {
   item_query query;
   std::int64_t limit = 100;
   bool json = false;
+  bool no_values = false;
 };
 
 std::string as_table(const item_page& page, bool with_workflow, bool colours) {
@@ -41,7 +42,7 @@ int list_as_table(const state_view& state, const arguments& given) {
   std::size_t count = 0;
   const bool with_workflow = given.query.workflow.empty() && state.workflows().size() > 1;
   const std::string next =
-      for_each_page(state, given.query, static_cast<std::size_t>(given.limit), damaged, [&](const item_page& page) {
+      for_each_page(state, given.query, static_cast<std::size_t>(given.limit), given.no_values, damaged, [&](const item_page& page) {
         count += page.items.size();
         out << as_table(page, with_workflow, out.colours());
       });
@@ -58,7 +59,7 @@ int list_as_json(const state_view& state, const arguments& given) {
   std::vector<damaged_item> damaged_items;
   out << "{\"items\":[";
   const std::string next =
-      for_each_page(state, given.query, static_cast<std::size_t>(given.limit), damaged, [&](const item_page& page) {
+      for_each_page(state, given.query, static_cast<std::size_t>(given.limit), given.no_values, damaged, [&](const item_page& page) {
         for (const item_view& one : page.items)
           out << (std::exchange(first, false) ? "" : ",") << json_item_head(one).end();
         damaged_items.insert(damaged_items.end(), page.damaged.begin(), page.damaged.end());
@@ -84,6 +85,7 @@ void add_ls(CLI::App& tool, std::function<int()>& chosen) {
   command->add_option("--after", given->query.after, "Go on where the last page ended: what it said behind --after")
       ->type_name("PLACE");
   add_json_flag(*command, given->json);
+  add_no_values_flag(*command, given->no_values, "errors, which may quote values");
   command->footer(
       "Example:\n  pawl ls crawl.pawl --state failed --limit 20\n\n"
       "Control characters are shown as \\n, \\t, \\xNN, a backslash as two; a text key that reads like an\n"

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdlib>
 #include <map>
 
 namespace pawl::cli {
@@ -32,6 +33,12 @@ void add_key_option(CLI::App& command, std::vector<std::string>& keys, const std
   command.add_option("--key", keys, which + "; may be given several times")
       ->allow_extra_args(false)  // each takes one: what follows is STATE or WORKFLOW
       ->type_name("KEY");
+}
+
+void add_no_values_flag(CLI::App& command, bool& hide, const std::string& hidden) {
+  const char* const always = std::getenv("PAWL_NO_VALUES");
+  hide = always != nullptr && *always != '\0';
+  command.add_flag("--no-values", hide, "Leave out " + hidden + " (PAWL_NO_VALUES=1: always)");
 }
 
 void add_json_flag(CLI::App& command, bool& json) { command.add_flag("--json", json, "Print JSON, for programs"); }

@@ -25,5 +25,7 @@ void add_item_state_option(CLI::App& command, std::optional<item_state>& state);
 // --key KEY, as often as wanted. `which`: what it chooses.
 void add_key_option(CLI::App& command, std::vector<std::string>& keys, const std::string& which);
 void add_json_flag(CLI::App& command, bool& json);
+// --no-values, which PAWL_NO_VALUES in the environment says for all commands. `hidden`: what is left out.
+void add_no_values_flag(CLI::App& command, bool& hide, const std::string& hidden);
 
 }  // namespace pawl::cli

@@ -31,6 +31,7 @@ struct arguments {
   bool only_integer = false;
   bool hex = false;
   bool json = false;
+  bool no_values = false;
 };
 
 std::string bytes_of_hex(const std::string& text) {
@@ -151,7 +152,8 @@ int show(const arguments& given) {
   if (given.only_text + given.only_integer + given.hex > 1)
     throw usage_error("--text, --int and --hex exclude each other");
   const state_view state(given.state);
-  const item_view item = find_item(state, given);
+  item_view item = find_item(state, given);
+  if (given.no_values) hide_values(item);
   output out;
   if (given.json)
     out << json_item_whole(item) << "\n";
@@ -174,6 +176,7 @@ void add_show(CLI::App& tool, std::function<int()>& chosen) {
   command->add_flag("--int", given->only_integer, "KEY is an integer");
   command->add_flag("--hex", given->hex, "KEY is text, given as hexadecimal digits (key_hex in JSON)");
   add_json_flag(*command, given->json);
+  add_no_values_flag(*command, given->no_values, "inputs, results and errors");
   command->footer(
       "Examples:\n  pawl show crawl.pawl https://example.org/\n  pawl show orders.pawl --int -- -17\n\n"
       "A key that begins with a dash goes behind --. Values of more than 16 MiB are named and not read.");

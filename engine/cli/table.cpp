@@ -19,6 +19,7 @@ struct arguments {
   std::string name;
   std::int64_t limit = 100;
   bool json = false;
+  bool no_values = false;
 };
 
 // Calls `each` with every entry, `limit` in all (0: all of them); true where there are more.
@@ -66,7 +67,7 @@ int list_as_json(const state_view& state, const arguments& given) {
   out << "{\"table\":" << json_string(given.name) << ",\"entries\":[";
   const bool more = for_each_entry(state, given, [&](const table_row& one) {
     out << (std::exchange(first, false) ? "" : ",")
-        << json_object().raw("key", json_key(one.key)).raw("value", harmless_json(one.json)).end();
+        << json_object().raw("key", json_key(one.key)).raw("value", given.no_values ? "null" : harmless_json(one.json)).end();
   });
   out << "],\"more\":" << (more ? "true" : "false") << "}\n";
   out.finish();
@@ -78,7 +79,7 @@ int list_entries(const state_view& state, const arguments& given) {
   bool any = false;
   const bool more = for_each_entry(state, given, [&](const table_row& one) {
     any = true;
-    out << key_text(one.key) << "  " << harmless_json(one.json) << "\n";
+    out << key_text(one.key) << "  " << (given.no_values ? "(left out)" : harmless_json(one.json)) << "\n";
   });
   if (!any) out << "No entries.\n";
   if (more) out << "There are more: --limit 0 lists all.\n";
@@ -97,6 +98,7 @@ void add_table(CLI::App& tool, std::function<int()>& chosen) {
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
   add_json_flag(*command, given->json);
+  add_no_values_flag(*command, given->no_values, "the values of entries");
   command->footer(
       "Example:\n  pawl table orders.pawl accounts --json\n\n"
       "Entries come in the order of their keys; a value is shown as JSON by the schema stored with its table.\n\n"

@@ -76,6 +76,12 @@ public:
     if (flags >= 0) static_cast<void>(::fcntl(fd_.get(), F_SETFL, flags | O_DIRECT));
   }
 
+  std::uint64_t skip_hole(std::uint64_t offset) override {
+    const off_t data = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
+    if (data >= 0) return static_cast<std::uint64_t>(data);
+    return errno == ENXIO ? std::max(offset, size()) : offset;
+  }
+
   void sync() override {
     if (::fdatasync(fd_.get()) != 0) throw_flush_error(errno, path_);
   }
@@ -130,21 +136,15 @@ private:
 class machine_file_system final : public file_system {
 public:
   std::unique_ptr<file> create(const std::filesystem::path& path) override {
-    descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd || ::fchmod(fd.get(), 0600) != 0) throw_file_error(errno, "create", path);
-    return std::make_unique<machine_file>(path, std::move(fd));
+    return std::make_unique<machine_file>(path, open_plain(path, O_RDWR | O_CREAT | O_EXCL));
   }
 
   std::unique_ptr<file> open(const std::filesystem::path& path) override {
-    descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    if (!fd) throw_file_error(errno, "open", path);
-    return std::make_unique<machine_file>(path, std::move(fd));
+    return std::make_unique<machine_file>(path, open_plain(path, O_RDONLY));
   }
 
   std::unique_ptr<file> open_to_write(const std::filesystem::path& path) override {
-    descriptor fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    if (!fd) throw_file_error(errno, "open", path);
-    return std::make_unique<machine_file>(path, std::move(fd));
+    return std::make_unique<machine_file>(path, open_plain(path, O_RDWR));
   }
 
   void make_directory(const std::filesystem::path& path) override {
@@ -167,8 +167,11 @@ public:
   }
 
   std::vector<std::string> list(const std::filesystem::path& path) override {
-    DIR* directory = ::opendir(path.c_str());
+    descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!fd) throw_file_error(errno, "list", path);
+    DIR* directory = ::fdopendir(fd.get());
     if (directory == nullptr) throw_file_error(errno, "list", path);
+    fd.release();
     std::vector<std::string> names;
     errno = 0;
     while (const dirent* entry = ::readdir(directory)) {
@@ -193,6 +196,13 @@ std::string advice(int code) {
     case EACCES:
     case EPERM:
       return "run as the user that the file belongs to, or change its permissions";
+    case ELOOP:
+      return "pawl follows no symbolic link inside a state; put the file or directory itself there";
+    case EISDIR:
+    case EEXIST:
+      return "something else stands in its place; move it away, or restore a backup of the state";
+    case ENOTDIR:
+      return "put a directory there, and no symbolic link to one, or restore a backup of the state";
     case EROFS:
       return "the file system is mounted read-only";
     case EMFILE:
@@ -214,8 +224,28 @@ file_system& machine_files() noexcept {
 
 void throw_file_error(int code, std::string_view doing, const std::filesystem::path& path) {
   const bool full = code == ENOSPC || code == EDQUOT || code == EFBIG;
-  throw error(full ? errc::disk_full : errc::io, "file: cannot " + std::string(doing) + " " + path.string() + ": " +
-                                                     std::generic_category().message(code) + "; " + advice(code));
+  // The system's words for a link that is not followed are of "too many levels".
+  const std::string cause = code == ELOOP ? "it is a symbolic link" : std::generic_category().message(code);
+  throw error(full ? errc::disk_full : errc::io,
+              "file: cannot " + std::string(doing) + " " + path.string() + ": " + cause + "; " + advice(code));
+}
+
+descriptor open_plain(const std::filesystem::path& path, int flags) {
+  // Without O_NONBLOCK whoever opens a FIFO waits for its other end.
+  descriptor fd(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  const bool makes = (flags & O_CREAT) != 0;
+  const bool writes = (flags & O_ACCMODE) != O_RDONLY;
+  struct stat status {};
+  if (!fd && !(errno == ENXIO && ::lstat(path.c_str(), &status) == 0))  // a socket, or a FIFO without another end
+    throw_file_error(errno, makes ? "create" : "open", path);
+  if (fd && ::fstat(fd.get(), &status) != 0) throw_file_error(errno, "look at", path);
+  const auto refuse = [&](const char* what) {
+    throw error(errc::not_a_state, "file: " + path.string() + " " + what + "; restore a backup of the state, or use another");
+  };
+  if (!S_ISREG(status.st_mode)) refuse("is not a plain file");
+  if (writes && status.st_nlink > 1) refuse("has a second name (hard link), so that what is written to it would be written elsewhere");
+  if (makes && ::fchmod(fd.get(), 0600) != 0) throw_file_error(errno, "create", path);
+  return fd;
 }
 
 descriptor& descriptor::operator=(descriptor&& other) noexcept {

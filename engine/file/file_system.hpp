@@ -3,7 +3,9 @@
 //
 // Tests bring one that forgets, tears and fails. Files are made for the owner
 // alone (0600, directories 0700) whatever the umask, descriptors are not
-// inherited, and a symbolic link in the last place is not followed.
+// inherited, and whoever hands over a state cannot lead elsewhere by it: what is
+// opened is a plain file and no symbolic link, what is listed a directory and no
+// symbolic link, and what is written has no second name (hard link).
 //
 // Everything that fails throws pawl::error: disk_full where there is no room,
 // io otherwise, with the path and the cause.
@@ -36,6 +38,9 @@ public:
   // of the cache costs more than a fresh block of the disk. They must begin and end on multiples of
   // uncached_block_size, in the file and in memory.
   virtual void bypass_cache() noexcept {}
+  // Where the first byte at or behind `offset` is that the disk holds: `offset`, or behind a hole, which reads as
+  // zeros; the file's size where nothing follows. So a file that claims to be huge and is not costs no time.
+  [[nodiscard]] virtual std::uint64_t skip_hole(std::uint64_t offset) { return offset; }
   // What was written is on the disk, with the size that goes with it. After a failure the file is
   // lost: it must not be synced again (the kernel may have dropped the pages).
   virtual void sync() = 0;
@@ -86,5 +91,9 @@ public:
 private:
   int fd_ = -1;
 };
+
+// Opens a plain file by ::open with these flags (and O_CLOEXEC, O_NOFOLLOW); what O_CREAT makes is for its owner
+// alone. Throws as above, and where it is anything else, or is to be written and has a second name (not_a_state).
+[[nodiscard]] descriptor open_plain(const std::filesystem::path& path, int flags);
 
 }  // namespace pawl::core

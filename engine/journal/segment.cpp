@@ -81,7 +81,10 @@ void each_frame_header(const segment& in, const journal_salt& salt,
   constexpr std::size_t piece_size = std::size_t{1} << 20;
   const std::uint64_t end = std::min(in.size, in.bytes->size()) / frame_alignment * frame_alignment;
   std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, end)));
-  for (std::uint64_t offset = journal_block_size; offset < end; offset += piece_size) {
+  const auto next = [&](std::uint64_t offset) {
+    return std::max(offset, in.bytes->skip_hole(offset) / journal_block_size * journal_block_size);
+  };
+  for (std::uint64_t offset = next(journal_block_size); offset < end; offset = next(offset + piece_size)) {
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, end - offset));
     in.bytes->read(offset, std::span{piece}.first(size));
     for (std::size_t at = 0; at + sizeof(frame_header) <= size; at += frame_alignment) {

@@ -156,7 +156,7 @@ void environment::open(access_mode mode, std::size_t map_size) {
   if (mode == access_mode::create)
     prepare_file(state_ / "data.mdb", 0);
   else
-    check_data_file(state_);
+    check_data_file(state_, mode == access_mode::write);
 
   const auto until = std::chrono::steady_clock::now() + opening_patience;
   for (;;) {

@@ -38,7 +38,13 @@ void fill_new_state(const std::filesystem::path& directory, const lmdb_options& 
 void refuse_or_warn(const std::filesystem::path& directory, std::vector<std::string>* warnings) {
   const file_system_verdict verdict = verdict_on_file_system_of(directory);
   if (verdict.refused) throw error(errc::bad_argument, verdict.sentence);
-  if (!verdict.sentence.empty() && warnings != nullptr) warnings->push_back(verdict.sentence);
+  if (warnings == nullptr) return;
+  if (!verdict.sentence.empty()) warnings->push_back(verdict.sentence);
+}
+
+void warn_of_permissions(const std::filesystem::path& state, std::vector<std::string>* warnings) {
+  if (warnings == nullptr) return;
+  if (std::string sentence = warning_of_permissions(state); !sentence.empty()) warnings->push_back(std::move(sentence));
 }
 
 [[noreturn]] void throw_foreign(const std::filesystem::path& state) {
@@ -115,6 +121,7 @@ std::unique_ptr<lmdb_backend> open_lmdb_to_write(const std::filesystem::path& st
     content = content_of(path);
   }
   if (content != directory_content::state) throw_foreign(path);
+  warn_of_permissions(path, options.warnings);
   opening_record opening;
   auto env = open_registered(path, access_mode::write, [&] { return open_for_writing(path, options, opening); });
   pass_on(*env, options.warnings);
@@ -132,6 +139,7 @@ std::unique_ptr<lmdb_reader> open_lmdb_to_read(const std::filesystem::path& stat
   if (content == directory_content::missing || content == directory_content::empty) throw_missing(path);
   if (content == directory_content::foreign) throw_foreign(path);
   refuse_or_warn(path, warnings);
+  warn_of_permissions(path, warnings);
   auto env = open_registered(path, access_mode::read, [&] { return open_for_reading(path, pages); });
   pass_on(*env, warnings);
   return std::make_unique<lmdb_reader>(std::move(env), machine_files());

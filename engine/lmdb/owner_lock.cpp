@@ -71,8 +71,7 @@ void write_owner(int fd, const std::filesystem::path& path) {
 owner_lock owner_lock::take(const std::filesystem::path& state) {
   const std::filesystem::path path = state / "owner";
   owner_lock lock;
-  lock.fd_ = descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock.fd_ || ::fchmod(lock.fd_.get(), 0600) != 0) throw_file_error(errno, "open", path);
+  lock.fd_ = open_plain(path, O_RDWR | O_CREAT);
   for (int left = takes_max; left > 0; --left) {
     struct flock wanted = whole_file();
     if (::fcntl(lock.fd_.get(), F_SETLK, &wanted) == 0) {

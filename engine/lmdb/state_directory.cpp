@@ -61,11 +61,16 @@ meta_page read_meta(file& data, std::uint64_t offset, const std::filesystem::pat
   return meta;
 }
 
-void check_plain(const std::filesystem::path& path) {
+// Of what LMDB opens by itself, which follows links. `written`: also by readers.
+void check_plain(const std::filesystem::path& path, bool written) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) throw_file_error(errno, "look at", path);
   if (!S_ISREG(status.st_mode))
     throw error(errc::not_a_state, "lmdb: " + path.string() + " is not a plain file; use another state directory");
+  if (written && status.st_nlink > 1)
+    throw error(errc::not_a_state, "lmdb: " + path.string() +
+                                       " has a second name (hard link), so that what is written to it would be written "
+                                       "elsewhere; copy the state instead, or use another state directory");
 }
 
 std::string random_suffix() {
@@ -115,6 +120,8 @@ std::filesystem::path settled_path(const std::filesystem::path& state) {
   std::filesystem::path path = std::filesystem::absolute(state).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
   std::error_code failed;
+  // A link to a state is followed here; inside one none is.
+  if (const auto whole = std::filesystem::canonical(path, failed); !failed) return whole;
   const auto parent = std::filesystem::canonical(path.parent_path(), failed);
   if (failed == std::errc::no_such_file_or_directory || failed == std::errc::not_a_directory)
     throw error(errc::not_a_state, "lmdb: the directory " + path.parent_path().string() +
@@ -172,11 +179,21 @@ void make_state_directory(const std::filesystem::path& state,
   machine_files().sync_directory(parent);
 }
 
-void check_data_file(const std::filesystem::path& state) {
-  const auto path = state / "data.mdb";
-  check_plain(path);
+std::string warning_of_permissions(const std::filesystem::path& state) {
   struct stat status {};
-  if (::lstat((state / "lock.mdb").c_str(), &status) == 0) check_plain(state / "lock.mdb");
+  if (::stat(state.c_str(), &status) != 0) throw_file_error(errno, "look at", state);
+  if (status.st_uid != ::geteuid() && ::geteuid() != 0)
+    return "lmdb: " + state.string() + " belongs to another user, who can change what is in it";
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    return "lmdb: " + state.string() + " can be written by other users; `chmod go-w` it, unless you trust them with it";
+  return {};
+}
+
+void check_data_file(const std::filesystem::path& state, bool to_write) {
+  const auto path = state / "data.mdb";
+  check_plain(path, to_write);
+  struct stat status {};
+  if (::lstat((state / "lock.mdb").c_str(), &status) == 0) check_plain(state / "lock.mdb", true);
   if (::lstat((state / "blobs").c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
     throw error(errc::not_a_state,
                 "lmdb: " + (state / "blobs").string() + " is not a plain directory; use another state directory");
@@ -198,8 +215,7 @@ void check_data_file(const std::filesystem::path& state) {
 }
 
 void prepare_file(const std::filesystem::path& path, std::uint64_t size) {
-  const descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd || ::fchmod(fd.get(), 0600) != 0) throw_file_error(errno, "create", path);
+  const descriptor fd = open_plain(path, O_RDWR | O_CREAT);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) throw_file_error(errno, "look at", path);
   if (static_cast<std::uint64_t>(status.st_size) >= size) return;

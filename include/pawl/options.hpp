@@ -130,6 +130,9 @@ struct engine_options {
   /// Where the engine logs; it may be used from every worker. Null: a logger named "pawl" of the
   /// library's own, to stderr, level info: one line per run and per event worth one, none per step.
   std::shared_ptr<spdlog::logger> logger{};
+  /// False: log lines leave out what exceptions say, for steps, sources and codecs may quote inputs and results in them;
+  /// the report and the exception that run() throws have it all the same. Results themselves are never logged.
+  bool values_in_logs = true;
 };
 
 /// Items that an earlier run left failed.

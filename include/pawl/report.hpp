@@ -66,7 +66,8 @@ struct report_entry {
 struct report {
   std::string workflow;
 
-  std::uint64_t items = 0;  ///< distinct keys that the source gave; of resume(): unfinished and failed items
+  std::uint64_t items = 0;  ///< distinct keys that the source gave; of resume(): unfinished and failed items; of a session:
+                            ///< what was submitted, again where its item had ended before
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
   std::uint64_t skipped = 0;

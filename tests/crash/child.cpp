@@ -16,7 +16,8 @@
 // KILL_AT n: SIGKILL at the n-th line (0: never). MODE, words joined by commas: plain;
 // slow (steps that take 50 us); process (that durability); canary (the effect of
 // `write` happens after the step has returned, as it would if an engine recorded a
-// step before its success).
+// step before its success); deaf (writes and flushes that fail are taken for done);
+// unflushed (flushes do nothing).
 
 #include <pawl/pawl.hpp>
 
@@ -43,6 +44,8 @@ int log_fd = -1;
 std::string run_number;
 std::atomic<long> lines{0};
 long kill_at = 0;
+bool deaf = false;
+bool unflushed = false;
 
 void tell(const std::string& line) {
   if (log_fd < 0) return;
@@ -56,7 +59,8 @@ void write_whole(const std::filesystem::path& path, const std::string& text) {
   std::FILE* out = std::fopen(fresh.c_str(), "w");
   if (out == nullptr || std::fwrite(text.data(), 1, text.size(), out) != text.size() || std::fclose(out) != 0)
     std::abort();
-  std::filesystem::rename(fresh, path);
+  // By a system call that the engine does not use, so that one can be made to fail without the other.
+  if (::renameat(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str()) != 0) std::abort();
 }
 
 // Tells of a step's beginning and end.
@@ -93,14 +97,16 @@ bool is_of_journal(int fd) {
 extern "C" int fdatasync(int fd) {
   const bool journal = is_of_journal(fd);
   tell((journal ? "D " : "L ") + run_number);
-  const auto status = static_cast<int>(::syscall(SYS_fdatasync, fd));
+  auto status = unflushed ? 0 : static_cast<int>(::syscall(SYS_fdatasync, fd));
+  if (deaf) status = 0;
   if (journal && status == 0) tell("M " + run_number);
   return status;
 }
 
 extern "C" ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
   tell("W " + run_number);
-  return static_cast<ssize_t>(::syscall(SYS_pwrite64, fd, bytes, size, offset));
+  const auto done = static_cast<ssize_t>(::syscall(SYS_pwrite64, fd, bytes, size, offset));
+  return deaf && done < 0 ? static_cast<ssize_t>(size) : done;
 }
 extern "C" ssize_t pwrite64(int fd, const void* bytes, size_t size, off_t offset) { return pwrite(fd, bytes, size, offset); }
 
@@ -115,6 +121,8 @@ int main(int argc, char** argv) {
   const std::string mode = argv[8];
   const bool slow = mode.find("slow") != std::string::npos;
   const bool canary = mode.find("canary") != std::string::npos;
+  unflushed = mode.find("unflushed") != std::string::npos;
+  deaf = mode.find("deaf") != std::string::npos;
   run_number = argv[4];
   kill_at = std::atol(argv[7]);
   const auto work = [&] {

@@ -1,7 +1,7 @@
 // Damage anywhere in a state: the right answer or a named error; never a crash, a hang, or a wrong answer, and nothing is done
 // twice. And what `verify` finds nothing wrong with can be read.
 //
-// Some hundred damages by default; PAWL_DAMAGES=20000 for many, PAWL_SEED=N for others.
+// Some hundred damages by default; PAWL_TEST_DAMAGES=20000 for many, PAWL_TEST_SEED=N for others.
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/temp_state.hpp"
@@ -341,8 +341,8 @@ TEST_CASE("the state that is damaged has one of everything") {
 
 TEST_CASE("damage anywhere gives the right answer or a named error") {
   const made_state made;
-  const std::uint64_t seed = number_from("PAWL_SEED", 1);
-  const std::uint64_t count = number_from("PAWL_DAMAGES", 80);
+  const std::uint64_t seed = number_from("PAWL_TEST_SEED", 1);
+  const std::uint64_t count = number_from("PAWL_TEST_DAMAGES", 80);
   std::map<std::string, int> seen;
   int bad = 0;
   for (std::uint64_t i = 0; i < count && bad < 20; ++i) {
@@ -356,10 +356,10 @@ TEST_CASE("damage anywhere gives the right answer or a named error") {
     ++seen[outcome_text(code)];
     if (code == right || code == named) continue;
     ++bad;
-    UNSCOPED_INFO("PAWL_SEED=" << seed << ", damage " << i << " (" << what << ") gives " << outcome_text(code) << ": " << why);
+    UNSCOPED_INFO("PAWL_TEST_SEED=" << seed << ", damage " << i << " (" << what << ") gives " << outcome_text(code) << ": " << why);
     std::cerr << "damage " << i << " (" << what << ") gives " << outcome_text(code) << ": " << why << "\n";
   }
-  std::cout << "seed " << seed << ", " << count << " damages:";
+  std::cout << count << " damaged states (seed " << seed << "):";
   for (const auto& [text, times] : seen) std::cout << " " << times << " " << text;
   std::cout << "\n";
   CHECK(bad == 0);

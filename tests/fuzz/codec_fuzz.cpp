@@ -1,18 +1,12 @@
 // Feeds bytes to everything that reads bytes from a disk: the text of a schema,
 // values under their own schema, under an older one, and as JSON.
 //
-// With libFuzzer: clang++ -std=c++20 -g -fsanitize=fuzzer,address,undefined -DPAWL_LIBFUZZER
-//                 -Iinclude -Iengine tests/fuzz/codec_fuzz.cpp engine/schema/*.cpp -o codec_fuzz
-// Without, it is a program that runs over the files named on its command line (no file: one built-in input).
-//
 // The first byte says what the rest is; a schema ends at the first zero byte.
+#include "fuzz.hpp"
+
 #include <pawl/codec.hpp>
 #include <pawl/error.hpp>
 
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -32,25 +26,9 @@ struct record {
   std::vector<record> below;
 };
 
-void must(bool holds) {
-  if (!holds) std::abort();
-}
+}  // namespace
 
-// Runs `f`, which may only fail with one of these codes.
-template <class F>
-bool expect(F f, std::initializer_list<pawl::errc> codes) {
-  try {
-    f();
-    return true;
-  } catch (const pawl::error& e) {
-    bool known = false;
-    for (const pawl::errc code : codes) known = known || e.code() == code;
-    must(known);
-    return false;
-  }
-}
-
-void feed(std::span<const std::byte> input) {
+void pawl::fuzz::feed(std::span<const std::byte> input) {
   if (input.empty()) return;
   const auto kind = std::to_integer<unsigned>(input[0]) % 3;
   input = input.subspan(1);
@@ -77,31 +55,17 @@ void feed(std::span<const std::byte> input) {
       {pawl::errc::damaged, pawl::errc::codec_failed, pawl::errc::schema_mismatch, pawl::errc::too_large});
 }
 
-}  // namespace
-
-#if defined(PAWL_LIBFUZZER)
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  feed(std::as_bytes(std::span(data, size)));
-  return 0;
-}
-
-#else
-
-int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::vector<std::byte> input{std::byte{0}};
-    const auto bytes = pawl::encode(record{"t", {{1, 2}}, {}, {{"k", {true}}}, {{1, color::green}}, {}, {record{}}});
-    input.insert(input.end(), bytes.begin(), bytes.end());
-    feed(input);
+std::vector<std::vector<std::byte>> pawl::fuzz::seeds() {
+  std::vector<std::byte> value{std::byte{0}};
+  const auto bytes = pawl::encode(record{"t", {{1, 2}}, {}, {{"k", {true}}}, {{1, color::green}}, {}, {record{}}});
+  value.insert(value.end(), bytes.begin(), bytes.end());
+  std::vector<std::vector<std::byte>> all{value};
+  for (const char kind : {'\1', '\2'}) {
+    std::string text(1, kind);
+    text.append(pawl::schema_of<record>().canonical()).push_back('\0');
+    auto one = bytes_of(text);
+    one.insert(one.end(), bytes.begin(), bytes.end());
+    all.push_back(one);
   }
-  for (int i = 1; i < argc; ++i) {
-    std::ifstream file(argv[i], std::ios::binary);
-    const std::vector<char> all{std::istreambuf_iterator<char>(file), {}};
-    feed(std::as_bytes(std::span(all)));
-  }
-  std::printf("%d inputs\n", argc < 2 ? 1 : argc - 1);
-  return 0;
+  return all;
 }
-
-#endif

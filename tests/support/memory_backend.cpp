@@ -252,13 +252,14 @@ void memory_backend::commit(std::span<const std::span<const std::byte>> groups) 
     failed_ = true;
     throw;
   }
-  if (!hooks_.committed) return;
-  for (const auto group : groups)
-    for (std::size_t at = 0; at < group.size();) {
-      const checkpoint one = checkpoint_at(group.data() + at);
-      hooks_.committed(one);
-      at += one.header.size;
-    }
+  if (hooks_.committed)
+    for (const auto group : groups)
+      for (std::size_t at = 0; at < group.size();) {
+        const checkpoint one = checkpoint_at(group.data() + at);
+        hooks_.committed(one);
+        at += one.header.size;
+      }
+  if (hooks_.after_commit) hooks_.after_commit(commits());
 }
 
 large_object memory_backend::store_large(std::uint64_t schema_hash, std::span<const std::byte> value) {

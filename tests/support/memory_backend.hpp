@@ -23,9 +23,11 @@ namespace pawl::test {
 
 struct memory_hooks {
   // Called at the start of each commit with its number, from 1; may sleep, may throw to make it fail.
-  std::function<void(std::uint64_t)> before_commit;
+  std::function<void(std::uint64_t)> before_commit{};
   // Called with each whole checkpoint of a commit once it is "durable", in the order handed in.
-  std::function<void(const core::checkpoint&)> committed;
+  std::function<void(const core::checkpoint&)> committed{};
+  // Called when all of a commit is durable, before that is said; may throw, as if the process had died just then.
+  std::function<void(std::uint64_t)> after_commit{};
 };
 
 class memory_backend final : public core::backend {
@@ -44,6 +46,9 @@ public:
   [[nodiscard]] std::unique_ptr<core::snapshot> read() override;
   [[nodiscard]] std::array<std::byte, 16> uuid() const override;
   [[nodiscard]] core::backend_totals totals() const override;
+
+  // The next process opens what is there.
+  void reopen() { failed_ = false; }
 
   // Readings for tests. Any thread.
   [[nodiscard]] std::uint64_t commits() const;
