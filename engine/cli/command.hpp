@@ -32,6 +32,7 @@ void add_rerun(CLI::App& tool, std::function<int()>& chosen);
 void add_retry(CLI::App& tool, std::function<int()>& chosen);
 void add_skip(CLI::App& tool, std::function<int()>& chosen);
 void add_prune(CLI::App& tool, std::function<int()>& chosen);
+void add_top(CLI::App& tool, std::function<int()>& chosen);
 void add_table(CLI::App& tool, std::function<int()>& chosen);
 
 }  // namespace pawl::cli
