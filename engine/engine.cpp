@@ -3,6 +3,7 @@
 
 #include "amend.hpp"
 #include "child_run.hpp"
+#include "flight/recorder.hpp"
 #include "inspect/typed_key.hpp"
 #include "plan.hpp"
 #include "prune.hpp"
@@ -34,6 +35,24 @@
 #include <vector>
 
 namespace pawl {
+namespace {
+
+core::run_settings settings_of(const engine_options& options, const run_options& run) {
+  core::run_settings settings;
+  settings.workers = options.workers != 0 ? options.workers : std::max(1u, std::thread::hardware_concurrency());
+  if (options.threads != threads::workers) settings.workers = 1;
+  settings.window_items = options.window_items;
+  settings.window_bytes = options.window_bytes;
+#ifdef NDEBUG
+  settings.check_codecs = options.check_codecs.value_or(false);
+#else
+  settings.check_codecs = options.check_codecs.value_or(true);
+#endif
+  settings.options = run;
+  return settings;
+}
+
+}  // namespace
 
 struct engine::impl {
   impl(const std::filesystem::path& path, const engine_options& chosen)
@@ -42,6 +61,7 @@ struct engine::impl {
         logger(chosen.logger ? chosen.logger : core::default_logger()),
         store(open_store(path, chosen, *logger)),
         slots(open_slots(path, chosen, *store, *logger)),
+        flight(open_flight(path, chosen, *store, *logger)),
         log(*store, chosen.threads != threads::none),
         submitted(*store, chosen, [this](const auto& chain, const run_options& run) { return begin(chain, run); }) {}
 
@@ -65,6 +85,22 @@ struct engine::impl {
     const auto directory = std::filesystem::absolute(path).lexically_normal() / "slots";
     auto opened = std::make_unique<core::slot_store>(core::machine_files(), directory, store.uuid(), chosen.durability,
                                                      std::filesystem::exists(directory), warnings);
+    for (const std::string& warning : warnings) tell.warn("event=state_warning reason=\"{}\"", core::printable(warning));
+    return opened;
+  }
+
+  static std::unique_ptr<core::flight_recorder> open_flight(const std::filesystem::path& path,
+                                                            const engine_options& chosen, core::backend& store,
+                                                            spdlog::logger& tell) {
+    core::flight_options how;
+    how.directory = std::filesystem::absolute(path).lexically_normal() / "flight";
+    how.slots = std::max<std::size_t>(64, 4 * settings_of(chosen, {}).workers);
+    how.handlers = chosen.crash_handlers;
+    how.max_crashes = chosen.max_crashes;
+    std::vector<std::string> warnings;
+    std::vector<std::string> told;
+    auto opened = std::make_unique<core::flight_recorder>(core::machine_files(), how, store, warnings, told);
+    for (const std::string& one : told) tell.warn("{}", one);
     for (const std::string& warning : warnings) tell.warn("event=state_warning reason=\"{}\"", core::printable(warning));
     return opened;
   }
@@ -114,6 +150,13 @@ struct engine::impl {
     const std::string name_;
   };
 
+  // What is opened again for good is not to be failed at once for what it did before.
+  void forgive_crashes(std::string_view workflow) const {
+    if (!flight->knows_any()) return;
+    for (const core::workflow_record& one : store->read()->workflows())
+      if (one.name == workflow) flight->forgive(one.id);
+  }
+
   void stop_runs() noexcept {
     const std::scoped_lock lock(mutex);
     for (core::run_state* run : runs) run->stop();
@@ -150,6 +193,7 @@ struct engine::impl {
   const std::shared_ptr<spdlog::logger> logger;
   const std::unique_ptr<core::backend> store;
   const std::unique_ptr<core::slot_store> slots;
+  const std::unique_ptr<core::flight_recorder> flight;
   core::checkpoint_log log;
 
   // The three below. Recursive, because a stop calls the stop callbacks of steps, and one may call stop().
@@ -225,21 +269,6 @@ void check_threadless(const detail::chain& chain, const run_options& options) {
   }
 }
 
-core::run_settings settings_of(const engine_options& options, const run_options& run) {
-  core::run_settings settings;
-  settings.workers = options.workers != 0 ? options.workers : std::max(1u, std::thread::hardware_concurrency());
-  if (options.threads != threads::workers) settings.workers = 1;
-  settings.window_items = options.window_items;
-  settings.window_bytes = options.window_bytes;
-#ifdef NDEBUG
-  settings.check_codecs = options.check_codecs.value_or(false);
-#else
-  settings.check_codecs = options.check_codecs.value_or(true);
-#endif
-  settings.options = run;
-  return settings;
-}
-
 std::vector<std::string> stored_keys(const std::vector<any_key>& keys) {
   std::vector<std::string> typed;
   typed.reserve(keys.size());
@@ -293,6 +322,7 @@ public:
              settings_of(owner.options, chosen)),
         registered_(owner, run_) {
     run_.slots = owner.slots.get();
+    run_.flight = owner.flight.get();
     core::release_unneeded_slots(run_);
     owner.logger->info("event=run_started workflow={} workers={} next_item={}", chain->name, run_.settings.workers,
                        record_.next_item);
@@ -437,6 +467,7 @@ amend_report engine::retry(std::string_view workflow, const reopen_options& opti
   amend_report made;
   impl_->amend(std::string(workflow), [&](const core::commit_group& commit) {
     made = core::reopen_items(*impl_->store, commit, workflow, stored_keys(options.keys), options);
+    impl_->forgive_crashes(workflow);
   });
   return made;
 }

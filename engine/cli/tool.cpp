@@ -25,8 +25,8 @@ namespace pawl::cli {
 namespace {
 
 constexpr add_command commands[] = {add_status, add_ls,    add_show,  add_describe, add_plan,
-                                    add_export, add_table, add_rerun, add_retry,    add_skip, add_prune,
-                                    add_verify, add_compact, add_backup};
+                                    add_export, add_table, add_top,   add_rerun,    add_retry,
+                                    add_skip,   add_prune, add_verify, add_compact, add_backup};
 
 constexpr const char* footer =
     "Examples:\n"

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <fstream>
-#include <string>
 #include <vector>
 
 namespace pawl::core {
@@ -19,18 +17,6 @@ void store(lsn& place, lsn value) noexcept { std::atomic_ref<lsn>(place).store(v
 bool has_control(file_system& files, const std::filesystem::path& directory) {
   const auto names = files.list(directory);
   return std::find(names.begin(), names.end(), file_name) != names.end();
-}
-
-state_uuid this_boot() {
-  state_uuid boot{};
-  std::ifstream in("/proc/sys/kernel/random/boot_id");
-  std::string text;
-  in >> text;
-  std::erase(text, '-');
-  if (text.size() != 2 * boot.size()) return boot;
-  for (std::size_t i = 0; i < boot.size(); ++i)
-    boot[i] = static_cast<std::byte>(std::strtoul(text.substr(2 * i, 2).c_str(), nullptr, 16));
-  return boot;
 }
 
 log_witness read_control(file_system& files, const std::filesystem::path& directory, const journal_salt& salt) {

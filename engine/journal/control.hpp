@@ -3,6 +3,7 @@
 // for it.
 #pragma once
 
+#include "file/boot.hpp"
 #include "file/file_system.hpp"
 #include "journal/format.hpp"
 
@@ -35,8 +36,5 @@ private:
   std::unique_ptr<file> bytes_;
   control_page* page_ = nullptr;  // mapped; null where files cannot be mapped, and then there is no witness
 };
-
-// 16 bytes that name this boot of the machine; zeros where the system does not tell.
-[[nodiscard]] state_uuid this_boot();
 
 }  // namespace pawl::core

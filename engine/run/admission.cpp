@@ -279,6 +279,7 @@ void admission::settle(active_item* item, found& so_far) {
     ++new_items_;
     const bool wait = so_far.own.size() >= so_far.most || waits_for_siblings(*item);
     if (!run_.records) (wait ? recorded_ : so_far.own).push_back(item);
+    else if (crashed_too_often(*item, 0)) fail_new_crashed(*item, so_far);
     else if (admit_new(*item, so_far.into, wait)) so_far.own.push_back(item);
     else ++so_far.waiting;
   } catch (const error& failure) {
@@ -383,6 +384,12 @@ void admission::fail_new(active_item& item, lane& into, checkpoint_header header
   end_failed(item, into, run_.workflow.current, sentence);
 }
 
+// One whose admission was lost each time that it took the process down.
+void admission::fail_new_crashed(active_item& item, found& so_far) {
+  ++so_far.waiting;
+  if (admit_new(item, so_far.into, false)) fail_crashed(item, run_.workflow.current, so_far.into);
+}
+
 // Records an item as failed before any of its steps was called.
 void admission::end_failed(active_item& item, lane& into, revision_id revision, std::string_view reason,
                            std::uint8_t flags) {
@@ -411,6 +418,7 @@ bool admission::retire(item_group& items, bool may_wait) {
   const log_position recorded = run_.store.recorded();
   for (active_item* item : items) {
     if (item->exit == child_exit::as_it_is) ++ended[static_cast<std::size_t>(item->state)];
+    if (item->crashes != crash_history::none && item->ended) [[unlikely]] forget_crashes(*item);
     if ((item->is_new || submitted_ != nullptr) && !ascending_) unseen_.add(item->key_hash, recorded);
     drop(item);
   }

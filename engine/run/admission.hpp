@@ -115,6 +115,10 @@ private:
   void carry_on(active_item* item, const stored_item& stored, std::uint16_t step, found& so_far);
   void reset_to(active_item& item, const stored_item& stored, std::uint16_t step, lane& into);
   void fail_changed_input(active_item& item, const stored_item& stored, lane& into);
+  [[nodiscard]] bool crashed_too_often(active_item& item, std::uint16_t step);
+  void fail_new_crashed(active_item& item, found& so_far);
+  void fail_crashed(active_item& item, revision_id revision, lane& into);
+  void forget_crashes(const active_item& item);
   void count_resumed(std::uint16_t step);
   void restore_back_off(active_item& item, const stored_item& stored) const;
   [[nodiscard]] bool encode_input(const active_item& item);

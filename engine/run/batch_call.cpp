@@ -5,6 +5,7 @@
 // its entries are called again in halves, until the guilty ones have been called
 // alone. Each entry then has an outcome of its own, and what follows from it
 // (checkpoint, retry, failure) is what follows at any other step.
+#include "run/marked_call.hpp"
 #include "run/step_context.hpp"
 #include "run/worker.hpp"
 
@@ -110,14 +111,26 @@ void worker::call_batch(std::size_t step) {
     for (active_item* item : batch_) work.entries.emplace_back(run_, *item, work.step, run_token_, told_, loops_);
     for (entry& one : work.entries) work.frames.push_back(&one.frame);
     batch_.clear();
-    call_entries(work, 0, work.entries.size());
+    const std::size_t singly = entries_to_call_singly(work, step);
+    for (std::size_t i = 0; i < singly; ++i) call_entries(work, i, 1);
+    if (singly < work.entries.size()) call_entries(work, singly, work.entries.size() - singly);
+    if (singly != 0 && !run_.stopping())
+      run_.flight->called_singly(run_.workflow.id, static_cast<std::uint16_t>(step), static_cast<std::uint32_t>(singly));
   }
   gate.leave();
   for (active_item* item : going_on_) advance(*item);
   going_on_.clear();
 }
 
-// An entry must not be touched once it is settled.
+// How many of the batch are to be called one by one, because a process died in such a call: then it shows which.
+std::size_t worker::entries_to_call_singly(const batch_work& work, std::size_t step) const {
+  if (run_.flight == nullptr || !run_.flight->knows_any()) return 0;
+  const bool any = std::any_of(work.entries.begin(), work.entries.end(), [](const entry& one) {
+    return one.item.crashes != crash_history::none;
+  });
+  const std::size_t all = work.entries.size();
+  return any ? all : std::min<std::size_t>(all, run_.flight->calls_singly(run_.workflow.id, static_cast<std::uint16_t>(step)));
+}
 void worker::call_entries(batch_work& work, std::size_t first, std::size_t count) {
   call_result result;
   if (run_.stopping()) result.end = call_end::stopped;
@@ -150,6 +163,9 @@ bool worker::call_batch_function(batch_work& work, std::size_t first, std::size_
   detail::batch_call call{work.frames.data() + first, work.kinds.data() + first, count, step.reads.data(), ctx};
   std::size_t given = count;
   const std::uint64_t began_ns = run_.time.now_ns();
+  const active_item& of_first = work.entries[first].item;
+  const marked_call executing(*this, of_first, count == 1 && of_first.crashes == crash_history::suspect, count);
+  mark_.began(began_ns);
   try {
     given = step.call_batch(step.self, call);
   } catch (...) {
@@ -205,6 +221,7 @@ void worker::settle_entry(batch_work& work, std::size_t entry, call_result& resu
     }
     own.reason = std::move(work.frames[entry]->reason);
   }
+  const marked_call executing(*this, item, false);  // encoding its result may be what takes the process down
   switch (own.end) {
     case call_end::completed:
       if (step.result != nullptr) item.values[item.step + 1u] = work.frames[entry]->out;

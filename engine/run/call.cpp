@@ -111,6 +111,7 @@ void worker::call(active_item& item, const detail::erased_step& step, call_resul
                            step.result != nullptr ? place_of(run_.layout, item, item.step + 1u) : nullptr, ctx, {}, tx_,
                            step.fan ? &fan_call_ : nullptr};
   const std::uint64_t began_ns = run_.time.now_ns();
+  mark_.began(began_ns);
   call_function(step, frame, result);
   result.ended_ns = run_.time.now_ns();
   result.took_ns = result.ended_ns - began_ns;

@@ -2,6 +2,7 @@
 #include "record/key.hpp"
 #include "results.hpp"
 #include "run/fan.hpp"
+#include "run/marked_call.hpp"
 #include "run/step_context.hpp"
 #include "run/worker.hpp"
 
@@ -148,6 +149,8 @@ void worker::make_fan_result(active_item& item, const fan_out& of, call_result& 
     over.results = &results;
     step_context source(run_, item, step, run_token_, told_, loops_);
     context ctx(source);
+    const marked_call executing(*this, item);
+    mark_.began(run_.time.now_ns());
     detail::call_frame frame{item.values, nullptr, place_of(run_.layout, item, item.step + 1u), ctx, {}, nullptr, &over};
     call_function(step, frame, result);
     if (result.end == call_end::completed) item.values[item.step + 1u] = frame.out;

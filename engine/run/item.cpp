@@ -52,6 +52,7 @@ active_item* item_pool::take() {
   taken->submitted = nullptr;
   taken->child_of = nullptr;
   taken->exit = child_exit::as_it_is;
+  taken->crashes = crash_history::none;
   taken->state = item_state::pending;
   taken->due_ns = taken->bytes = taken->input_digest = 0;
   return taken;

@@ -34,6 +34,13 @@ struct submission;
 struct fan;
 struct fan_out;
 
+// What is known of deaths of processes in the item's calls (flight/).
+enum class crash_history : std::uint8_t {
+  none,
+  counted,  // some count against it, and are forgotten when it gets on
+  suspect,  // it is called alone, so that the next one tells
+};
+
 // How a child leaves its run, for its fan.
 enum class child_exit : std::uint8_t {
   as_it_is,   // ended, or given up: the item's state says it
@@ -58,6 +65,7 @@ struct alignas(cache_line) active_item {
   bool backing_off = false;          // goes to the timers when its checkpoint is acknowledged
   bool released = false;             // a child whose fan has let it start
   child_exit exit = child_exit::as_it_is;
+  crash_history crashes = crash_history::none;
   item_state state = item_state::pending;  // as recorded, or as the checkpoint under way will record it
   submission* submitted = nullptr;   // where somebody holds a handle of it (run/submission.hpp)
 

@@ -1,5 +1,6 @@
 #include "run/loop.hpp"
 
+#include "flight/recorder.hpp"
 #include "record/hash.hpp"
 #include "record/key.hpp"
 #include "run/checkpoint_interval.hpp"
@@ -145,11 +146,18 @@ void loop_runner::checkpoint(attempt& now) {
         now.slots->write(what, buffer(), [&](encoder& out) { now.rounds.type.encode(state, out); });
     const double took_s = seconds_of(run_.time.now_ns() - began_ns);
     now.interval->checkpointed(took_s, now.totals.checkpointed(took_s, written.size, written.fresh));
+    if (now.item.crashes != crash_history::none && run_.flight != nullptr) got_on(now.item);
   } catch (const error& failure) {
     if (failure.code() == errc::codec_failed) throw;  // concerns this item alone
     run_.fail(std::current_exception());
     throw step_stopped();
   }
+}
+
+// It is beyond where the process died: that counts no more, and others need not wait for it.
+void loop_runner::got_on(const active_item& item) {
+  run_.flight->progressed(run_.workflow.id, item.key, item.step);
+  if (item.crashes == crash_history::suspect) run_.flight->end_turn();
 }
 
 std::span<std::byte> loop_runner::buffer() {

@@ -62,6 +62,7 @@ private:
   [[nodiscard]] std::span<std::byte> buffer();
   void go_on(attempt& now);
   void checkpoint(attempt& now);
+  void got_on(const active_item& item);
   [[nodiscard]] double expected_cost_s(const attempt& now) const;
 
   run_state& run_;

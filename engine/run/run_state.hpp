@@ -35,6 +35,7 @@ class logger;
 namespace pawl::core {
 
 class fan_queue;
+class flight_recorder;
 class slot_store;
 
 struct run_settings {
@@ -174,6 +175,7 @@ public:
   core::known_tables known_tables;                  // of whoever has the tables' turn
   std::vector<std::unique_ptr<std::atomic<std::uint64_t>[]>> skips_used;  // by step, by skip rule
   slot_store* slots = nullptr;  // for the checkpoints of loops; null: they make none
+  flight_recorder* flight = nullptr;  // marks what is executed, knows what crashed; null: nobody does
   std::vector<std::unique_ptr<loop_totals>> loops;  // by step; null where it is none
   std::vector<std::vector<fan_queue*>> fans;        // by step, by chain of its children; set before the run begins
   fan_queue* children = nullptr;                    // that this run takes its items from; null: from anywhere else

@@ -1,5 +1,6 @@
 #include "run/session.hpp"
 
+#include "flight/recorder.hpp"
 #include "run/admission.hpp"
 #include "run/fan.hpp"
 #include "run/signals.hpp"
@@ -136,6 +137,7 @@ public:
   // A slice of the work of the only worker.
   [[nodiscard]] bool work_until(std::uint64_t until_ns, bool commits) {
     const at_work mark(run_);
+    workers_[0]->take_thread();
     try {
       return workers_[0]->work_until(until_ns, commits);
     } catch (...) {
@@ -192,6 +194,8 @@ private:
   // A worker itself throws only where memory is out or the engine is wrong: the run then ends with it.
   void work_as(std::size_t number) {
     const at_work mark(run_);
+    const signal_stack stack(run_.flight != nullptr && run_.flight->handles_signals());
+    workers_[number]->take_thread();
     try {
       workers_[number]->work();
     } catch (...) {

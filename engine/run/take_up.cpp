@@ -1,6 +1,8 @@
 // An item that is stored: whether it stays as it is, or where it goes on and with what. The part of admission that takes
 // up what earlier runs left.
 
+#include "flight/record.hpp"
+#include "flight/recorder.hpp"
 #include "run/admission.hpp"
 #include "run/fan.hpp"
 #include "run/migrate.hpp"
@@ -11,6 +13,16 @@
 #include <string>
 
 namespace pawl::core {
+namespace {
+
+// ", 3 times, at last by SIGSEGV at address 0x0"
+std::string told_of(const crash_entry& entry) {
+  const std::string times = entry.crashes == 1 ? " once, by " : " " + std::to_string(entry.crashes) + " times, at last by ";
+  if (entry.cause == fatal_cause::none) return times + "a kill for want of memory";
+  return times + text_of(fatal_note{0, entry.cause, entry.signal, entry.code, 0, entry.address});
+}
+
+}  // namespace
 
 void admission::settle_stored(active_item* item, const stored_item& stored, found& so_far) {
   item->id = stored.id;
@@ -23,6 +35,7 @@ void admission::settle_stored(active_item* item, const stored_item& stored, foun
   run_.note_revision(stored.revision);
   if (run_.verdicts.certainly_stays(stored) && !input_changed(*item, stored)) {
     const item_state state = stored.state;
+    forget_crashes(*item);
     tell_settled(*item, stored);
     run_.count(state);
     run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
@@ -105,6 +118,7 @@ void admission::decide(active_item* item, const stored_item& stored, found& so_f
   }
   switch (said.kind) {
     case verdict_kind::stay:
+      forget_crashes(*item);
       run_.count(stored.state);
       tell_settled(*item, stored);
       run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
@@ -130,6 +144,11 @@ void admission::decide(active_item* item, const stored_item& stored, found& so_f
       return;
     case verdict_kind::start:
     case verdict_kind::go_on:
+      if (crashed_too_often(*item, said.step)) {
+        ++so_far.waiting;
+        fail_crashed(*item, stored.revision, so_far.into);
+        return;
+      }
       carry_on(item, stored, said.step, so_far);
       count_resumed(said.step);
       return;
@@ -141,6 +160,34 @@ void admission::fail_changed_input(active_item& item, const stored_item& stored,
       "its input differs from the one recorded; run_options::on_changed_input says fail";
   run_.note_end(item_state::failed, item.key, item.step, reason);
   end_failed(item, into, stored.revision, reason);
+}
+
+// What is known of crashes of an item that goes on at `step`: true where there were too many of them.
+bool admission::crashed_too_often(active_item& item, std::uint16_t step) {
+  if (run_.flight == nullptr || !run_.flight->knows_any()) return false;
+  const auto known = run_.flight->known(run_.workflow.id, item.key);
+  if (!known) return false;
+  if (known->generation != item.generation || known->step < step) {  // it is another item by now, or beyond it
+    forget_crashes(item);
+    return false;
+  }
+  item.crashes = known->suspect != 0 ? crash_history::suspect : crash_history::counted;
+  return run_.flight->too_many(*known);
+}
+
+void admission::fail_crashed(active_item& item, revision_id revision, lane& into) {
+  const auto known = run_.flight->known(run_.workflow.id, item.key);
+  const auto& steps = run_.chain->steps;
+  const std::string step = known && known->last_step < steps.size() ? steps[known->last_step].name : run_.chain->name;
+  const std::string reason = "crashed the process in step '" + step + "'" + (known ? told_of(*known) : std::string()) +
+                             "; mend the step or the input and retry the item, sticky as it is, or skip it";
+  run_.note_end(item_state::failed, item.key, known ? known->last_step : item.step, reason);
+  end_failed(item, into, revision, reason, checkpoint_flag::sticky);
+}
+
+// The item has ended, and the state says so.
+void admission::forget_crashes(const active_item& item) {
+  if (run_.flight != nullptr && run_.flight->knows_any()) run_.flight->forget(run_.workflow.id, item.key);
 }
 
 void admission::count_resumed(std::uint16_t step) {

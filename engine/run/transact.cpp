@@ -13,6 +13,7 @@
 // also sees what the group in front has written. Its own commit begins when that one
 // has returned; where that fails, nothing of either has happened.
 
+#include "run/marked_call.hpp"
 #include "run/worker.hpp"
 
 #include <pawl/table.hpp>
@@ -138,6 +139,7 @@ bool worker::call_in_transaction(active_item& item, transaction_group& group) {
   open_transaction& tables = *group.tables;
   const std::size_t number = item.step;
   const detail::erased_step& step = run_.chain->steps[number];
+  const marked_call executing(*this, item);
   {
     transaction view(tables);
     tx_ = &view;

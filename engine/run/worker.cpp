@@ -2,6 +2,7 @@
 
 #include "record/key.hpp"
 #include "run/fan.hpp"
+#include "run/marked_call.hpp"
 
 #include <pawl/error.hpp>
 
@@ -36,6 +37,7 @@ worker::worker(run_state& run, admission& entry, lane& log_lane, std::size_t num
       lane_(log_lane),
       told_(*run.told[number]),
       jitter_(seed),
+      mark_(run.flight, run.workflow.id, run.workflow.current, number),
       resume_(run),
       loops_(run, log_lane),
       run_token_(run.stop_running.get_token()),
@@ -243,6 +245,7 @@ void worker::advance(active_item& item) {
       }
     }
     if (unasked_since_ns_ != 0 && must_ask_before(number)) ask_for_commit();
+    const marked_call executing(*this, item);
     call(item, step, result_);
     item.started = false;
     note_call(item, result_);
@@ -264,6 +267,19 @@ void worker::advance(active_item& item) {
       case call_end::failed_for_good: settle_failure(item, step, result_); return;
     }
   }
+}
+
+// Before a call: a suspect takes the turn to be alone, everybody else lets who has it go on. True where it was taken.
+bool worker::wait_turn(bool suspect) {
+  const auto enough = [this] { return run_.stopping(); };
+  if (suspect) return run_.flight != nullptr && run_.flight->take_turn(mark_.slot(), enough);
+  if (run_.flight != nullptr) run_.flight->wait_for_turn(enough);
+  return false;
+}
+
+// What happened before it got here does not count against it any more.
+void worker::note_progress(const active_item& item) {
+  if (run_.flight != nullptr) run_.flight->progressed(run_.workflow.id, item.key, item.step);
 }
 
 void worker::note_call(const active_item& item, const call_result& result) {
@@ -406,6 +422,7 @@ bool worker::records_result(const detail::erased_step& step, std::size_t number)
 // The item is past the step, as its checkpoint says.
 void worker::note_completed(active_item& item) {
   const std::size_t number = item.step;
+  if (item.crashes != crash_history::none) [[unlikely]] note_progress(item);
   const bool last = number + 1 == run_.chain->steps.size();
   ++counts_[number].completed;
   ++steps_;

@@ -11,6 +11,7 @@
 // may take longer than that.
 #pragma once
 
+#include "flight/mark.hpp"
 #include "run/admission.hpp"
 #include "run/backoff.hpp"
 #include "run/histogram.hpp"
@@ -66,6 +67,8 @@ public:
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
 
+  // Calls are made by the thread that calls this, and those below, from now on.
+  void take_thread() noexcept { mark_.take_thread(); }
   // Works until the run is finished, or its log has failed. Throws nothing that a step, codec or source threw.
   void work();
   // For a caller who owns the loop: works until there is nothing to do right now, or about until `until_ns`. True
@@ -91,6 +94,11 @@ private:
     std::uint64_t ended_ns = 0;
     std::uint64_t took_ns = 0;
   };
+
+  // Marks that an item is being executed, or several, while it lives; suspects have the turn to be alone.
+  class marked_call;
+  [[nodiscard]] bool wait_turn(bool suspect);
+  void note_progress(const active_item& item);
 
   // Items ahead whose values are fetched into the caches; the items themselves are there by then.
   static constexpr std::size_t values_ahead = 4;
@@ -139,6 +147,7 @@ private:
   void call_due_batches();
   [[nodiscard]] bool call_incomplete_batch();
   void call_batch(std::size_t step);
+  [[nodiscard]] std::size_t entries_to_call_singly(const batch_work& work, std::size_t step) const;
   void call_entries(batch_work& work, std::size_t first, std::size_t count);
   [[nodiscard]] bool call_batch_function(batch_work& work, std::size_t first, std::size_t count, call_result& result);
   void settle_entry(batch_work& work, std::size_t entry, call_result& result);
@@ -170,6 +179,7 @@ private:
   watch* watch_ = nullptr;
   attempt_timer timer_;
   jitter_source jitter_;
+  flight_mark mark_;
   resumer resume_;
   loop_runner loops_;
   const std::stop_token run_token_;

@@ -124,6 +124,15 @@ struct engine_options {
   std::size_t window_items = 8192;
   /// Bytes of the results held in memory for them, at most (one item may exceed it alone).
   std::size_t window_bytes = std::size_t{64} << 20;
+  /// An item in whose step the process died so often is failed, with "crashed the process in step ..."; like any sticky
+  /// failure it stays so until somebody retries it, and the other items go on. What counts, and what does not, says the
+  /// README under "Poison items": no kill from outside does. A completed step, or a checkpoint of a loop, begins anew.
+  /// 0: never.
+  std::uint32_t max_crashes = 3;
+  /// Handlers of SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS and SIGABRT while an engine of the process is open: they
+  /// note which item a dying thread is executing, then whatever was installed before is called, or the default action
+  /// taken. False: none are installed, and a crash counts only where the kernel tells that memory was out.
+  bool crash_handlers = true;
   /// Decode every encoded result again and compare it with the original: a codec that loses something
   /// is found at once instead of at the first crash. Unset: on where NDEBUG is not defined.
   std::optional<bool> check_codecs{};

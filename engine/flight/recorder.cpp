@@ -1,0 +1,216 @@
+#include "flight/recorder.hpp"
+
+#include "file/fork.hpp"
+#include "flight/inquest.hpp"
+#include "flight/out_of_memory.hpp"
+#include "flight/record.hpp"
+
+#include <pawl/error.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <span>
+#include <thread>
+
+namespace pawl::core {
+namespace {
+
+constexpr std::uint64_t quiet_within_ns = 10'000'000'000;  // a suspect waits so long for calls that are under way
+constexpr std::uint64_t alone_for_ns = 60'000'000'000;     // others wait so long for a suspect
+constexpr auto look_every = std::chrono::microseconds(200);
+
+std::uint64_t monotonic_ns() noexcept {
+  return static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
+std::uint64_t unix_us() noexcept {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
+}  // namespace
+
+flight_recorder::flight_recorder(file_system& files, const flight_options& options, backend& store,
+                                 std::vector<std::string>& warnings, std::vector<std::string>& told)
+    : files_(files), options_(options), store_(store), uuid_(store.uuid()), process_(process_generation()) {
+  try {
+    struct stat status {};
+    if (::lstat(options_.directory.c_str(), &status) != 0) {
+      files_.make_directory(options_.directory);
+      files_.sync_directory(options_.directory.parent_path());
+    } else if (!S_ISDIR(status.st_mode)) {
+      warnings.push_back("flight: " + options_.directory.string() +
+                         " is not a plain directory; nothing is noted of crashes until it is removed");
+      return;
+    }
+    counts_.emplace(files_, options_.directory, uuid_, warnings);
+    take_in_records(warnings, told);
+    make_record();
+  } catch (const error& failure) {
+    header_ = nullptr;
+    slots_ = nullptr;
+    free_.clear();
+    warnings.push_back(std::string("flight: nothing is noted of crashes until this is mended: ") + failure.what());
+    return;
+  }
+  if (options_.handlers) handlers_ = std::make_unique<crash_handlers>(*this);
+}
+
+flight_recorder::~flight_recorder() {
+  handlers_.reset();
+  if (process_generation() != process_ || !bytes_) return;
+  bytes_.reset();
+  try {
+    files_.remove(flight_path(options_.directory, number_));
+  } catch (...) {  // the next opening finds it, and nothing under way in it
+  }
+}
+
+// What follows from them is on the disk before they go.
+void flight_recorder::take_in_records(std::vector<std::string>& warnings, std::vector<std::string>& told) {
+  const std::vector<std::uint64_t> numbers = flight_numbers(options_.directory);
+  number_ = std::max(counts_->last_record(), numbers.empty() ? 0 : numbers.back()) + 1;
+  if (numbers.empty()) return;
+  const oom_counters oom = read_oom_counters();
+  const boot_id boot = this_boot();
+  bool any = false;
+  for (const std::uint64_t number : numbers) {
+    std::string problem;
+    const auto record = read_flight(options_.directory, number, uuid_, problem);
+    if (!problem.empty()) warnings.push_back(problem + "; it is left out of account and made anew");
+    if (!record || record->calls.empty()) continue;
+    take_in(*record, oom, boot, store_, *counts_, told);
+    any = true;
+  }
+  if (any) counts_->write();
+  for (const std::uint64_t number : numbers) {
+    struct stat status {};
+    const std::filesystem::path path = flight_path(options_.directory, number);
+    if (::lstat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) files_.remove(path);
+  }
+}
+
+// There is room for it on the disk before it is mapped (rule 12).
+void flight_recorder::make_record() {
+  const std::size_t slots = std::clamp<std::size_t>(options_.slots, 1, flight_slots_max);
+  const std::size_t size = flight_slots_at + slots * sizeof(flight_slot);
+  std::vector<std::byte> front(size);
+  flight_header header{};
+  header.magic = flight_magic;
+  header.slots = static_cast<std::uint32_t>(slots);
+  header.handles = options_.handlers ? 1 : 0;
+  header.uuid = uuid_;
+  header.boot = this_boot();
+  header.number = number_;
+  header.pid = static_cast<std::uint64_t>(::getpid());
+  header.opened_us = unix_us();
+  header.oom = read_oom_counters();
+  seal(header);
+  std::memcpy(front.data(), &header, sizeof header);
+  bytes_ = files_.create(flight_path(options_.directory, number_));
+  bytes_->write(0, front);
+  bytes_->sync();
+  const std::span<std::byte> mapped = bytes_->map(size);
+  if (mapped.empty()) throw error(errc::io, "flight: the record could not be mapped; raise the limit on memory");
+  header_ = reinterpret_cast<flight_header*>(mapped.data());
+  slots_ = reinterpret_cast<flight_slot*>(mapped.data() + flight_slots_at);
+  for (std::size_t i = slots; i > 0; --i) free_.push_back(slots_ + i - 1);
+}
+
+flight_slot* flight_recorder::take_slot() {
+  const std::scoped_lock lock(mutex_);
+  if (free_.empty()) return nullptr;
+  flight_slot* const taken = free_.back();
+  free_.pop_back();
+  return taken;
+}
+
+void flight_recorder::give_back(flight_slot* slot) noexcept {
+  const std::scoped_lock lock(mutex_);
+  free_.push_back(slot);  // it has been in there
+}
+
+void flight_recorder::note_death(const fatal_note& what) noexcept {
+  if (header_ != nullptr) header_->death = what;
+}
+
+std::uint64_t flight_recorder::digest(std::string_view typed_key) const noexcept {
+  return digest_of(uuid_, std::as_bytes(std::span{typed_key}));
+}
+
+std::optional<crash_entry> flight_recorder::known(workflow_id workflow, std::string_view typed_key) const {
+  return knows_any() ? counts_->find(workflow, digest(typed_key)) : std::nullopt;
+}
+
+std::uint32_t flight_recorder::calls_singly(workflow_id workflow, std::uint16_t step) const {
+  const auto found = knows_any() ? counts_->find_batch(workflow, step) : std::nullopt;
+  return found ? found->entries : 0;
+}
+
+// What cannot be written now is known here all the same; the next opening may count too much of it.
+void flight_recorder::write_counts() noexcept {
+  try {
+    counts_->write();
+  } catch (...) {
+  }
+}
+
+void flight_recorder::progressed(workflow_id workflow, std::string_view typed_key, std::uint16_t step) {
+  const auto entry = known(workflow, typed_key);
+  if (entry && step >= entry->step) forget(workflow, typed_key);
+}
+
+void flight_recorder::forget(workflow_id workflow, std::string_view typed_key) {
+  if (knows_any() && counts_->forget(workflow, digest(typed_key))) write_counts();
+}
+
+void flight_recorder::called_singly(workflow_id workflow, std::uint16_t step, std::uint32_t entries) {
+  auto entry = counts_->find_batch(workflow, step);
+  if (!entry) return;
+  if (entry->entries > entries) {
+    entry->entries -= entries;
+    counts_->set(*entry);
+  } else if (counts_->forget_batch(workflow, step)) {
+    write_counts();
+  }
+}
+
+void flight_recorder::forgive(workflow_id workflow) {
+  if (options_.max_crashes != 0 && knows_any() && counts_->forget_if(workflow, options_.max_crashes)) write_counts();
+}
+
+bool flight_recorder::others_are_calling(const flight_slot* own) const noexcept {
+  if (header_ == nullptr) return false;
+  for (std::uint32_t i = 0; i < header_->slots; ++i)
+    if (slots_ + i != own && (std::atomic_ref<std::uint64_t>(slots_[i].call).load(std::memory_order_acquire) & 1) != 0)
+      return true;
+  return false;
+}
+
+// A call that passed the look at the turn just before it was taken may be seen late, or not. Nobody is blamed for that:
+// what counts is what the marks say at the death.
+bool flight_recorder::take_turn(const flight_slot* own, const std::function<bool()>& enough) {
+  const std::uint64_t began = monotonic_ns();
+  for (std::uint64_t free = 0; !alone_until_.compare_exchange_strong(free, began + quiet_within_ns + alone_for_ns); free = 0) {
+    if (monotonic_ns() > free || enough()) return false;
+    std::this_thread::sleep_for(look_every);
+  }
+  while (others_are_calling(own) && !enough() && monotonic_ns() - began < quiet_within_ns)
+    std::this_thread::sleep_for(look_every);
+  return true;
+}
+
+void flight_recorder::wait_for_turn(const std::function<bool()>& enough) const {
+  for (;;) {
+    const std::uint64_t until = alone_until_.load(std::memory_order_acquire);
+    if (until == 0 || monotonic_ns() > until || enough()) return;
+    std::this_thread::sleep_for(look_every);
+  }
+}
+
+}  // namespace pawl::core
