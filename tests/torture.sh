@@ -4,7 +4,7 @@
 #
 #   sh tests/torture.sh [MINUTES [PART...]]     about so many minutes in all (default 60); default: all parts
 #
-# Parts: kills faults disks processes damage fuzz threads. What cannot be tried here (mounting needs root) says so.
+# Parts: kills faults disks damage fuzz threads. What cannot be tried here (mounting needs root) says so.
 # Exit code 0 only where nothing was found.
 set -u
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 minutes=${1:-60}
 [ $# -gt 0 ] && shift
-parts=${*:-kills faults disks processes damage fuzz threads}
+parts=${*:-kills faults disks damage fuzz threads}
 seconds=$((minutes * 60))
 share=$((seconds / $(echo "$parts" | wc -w)))
 bad=0
@@ -32,7 +32,7 @@ try() {
   took=$(($(date +%s) - begun))
   if [ "$code" = 0 ]; then
     fact "$what: nothing found in $took s"
-    grep -E ' bad | kills at | calls failed| full | nothing was tried|damaged| processes|evicted' "$log" | tail -20 | sed 's/^/    /'
+    grep -E ' bad | kills at | calls failed| full | nothing was tried|damage' "$log" | tail -20 | sed 's/^/    /'
   else
     bad=$((bad + 1))
     fact "$what: FOUND SOMETHING (exit code $code) in $took s"
@@ -46,7 +46,7 @@ install_missing "$build_packages" "$test_packages" '
 '
 wants() { case " $parts " in *" $1 "*) true ;; *) false ;; esac; }
 
-if wants kills || wants faults || wants disks || wants processes || wants damage; then
+if wants kills || wants faults || wants disks || wants damage; then
   say "build for release, in build/"
   configure build -DPAWL_TESTS=ON -DPAWL_BENCHES=OFF -DCMAKE_BUILD_TYPE=Release
   build build
@@ -66,10 +66,7 @@ if wants disks; then
   try "file systems shut down, and full disks" \
     env PAWL_TEST_SHUTDOWNS=$((share * 2)) PAWL_TEST_FULL_DISKS=$((share / 12 + 3)) "$tests/crash/disk_test"
 fi
-if wants processes && [ -x "$tests/crash/shared_test" ]; then
-  try "processes that share a state, and are killed" env PAWL_TEST_SECONDS="$share" PAWL_TEST_EVICTIONS=50 "$tests/crash/shared_test"
-fi
-if wants damage && [ -x "$tests/crash/damage_test" ]; then
+if wants damage; then
   # A damaged state takes about 220 ms to be copied, asked and finished; others than the suite's are tried.
   try "damage in every file of a state" env PAWL_TEST_DAMAGES=$((share * 4)) PAWL_TEST_SEED="$(date +%s)" "$tests/crash/damage_test"
 fi

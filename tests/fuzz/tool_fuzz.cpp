@@ -13,6 +13,7 @@
 #include <spdlog/sinks/null_sink.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 using namespace pawl;
@@ -29,6 +30,7 @@ constexpr std::string_view words[] = {
     "pending",  "--limit",   "-n",         "0",       "1",        "3",        "--after",  "1.1",       "--prefix",  "a",
     "bad",      "--key",     "--from",     "write",   "read",     "--reason", "--done-for", "30d",     "--keep",    "--force",
     "--output", "-o",        "out",        "--help",  "--version", "--",      "numbers",  "7",         "-7",        "--no-values",
+    "compact",  "backup",    "copy",       "--repair",
     "none",     "18446744073709551616",    "-9223372036854775808", "",        "--all",    "x.y",       "1.99999999999999999999"};
 
 // A state with items in each state, in a folder of its own, which becomes this process's.
@@ -71,6 +73,8 @@ void pawl::fuzz::feed(std::span<const std::byte> input) {
       if (c == '/' || c == '\0') c = '.';
     line.push_back(word);
   }
+  if (std::find(line.begin(), line.end(), "top") != line.end()) line.emplace_back("--once");  // else it looks for ever
+  std::filesystem::remove_all("copy");
   std::vector<char*> argv;
   for (std::string& one : line) argv.push_back(one.data());
   argv.push_back(nullptr);
@@ -99,5 +103,10 @@ std::vector<std::vector<std::byte>> pawl::fuzz::seeds() {
           line_of({"rerun", "s", "shop", "--from", "write", "--state", "done"}),
           line_of({"retry", "s", "shop", "--key", "bad"}),
           line_of({"skip", "s", "shop", "bad", "--reason", "none"}),
-          line_of({"prune", "s", "shop", "--done-for", "30d"})};
+          line_of({"prune", "s", "shop", "--done-for", "30d"}),
+          line_of({"verify", "s", "--json"}),
+          line_of({"verify", "s", "--repair"}),
+          line_of({"compact", "s"}),
+          line_of({"backup", "s", "copy"}),
+          line_of({"top", "s", "--json"})};
 }
