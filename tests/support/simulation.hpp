@@ -331,7 +331,9 @@ private:
 
   void judge_ends() {
     const auto view = store_.read();
-    for (const auto& [id, workflow] : workflow_of_id_) {
+    for (const auto& entry : workflow_of_id_) {  // Clang 14's lambdas do not capture structured bindings
+      const auto id = entry.first;
+      const auto workflow = entry.second;
       std::int64_t seen = 0;
       core::stored_item stored;
       view->scan(id, 0, nullptr, [&](const core::stored_item& row) {
