@@ -103,6 +103,43 @@ TEST_CASE("what is recorded does not wait for a call that was always fast and is
   }
 }
 
+TEST_CASE("what the source still has does not wait for a call that was always fast and is slow for once") {
+  test::null_backend store;
+  checkpoint_log log(store);
+  std::atomic<int> next = 0;
+  std::atomic<int> late = 0;
+  const auto source = generate([&]() -> std::optional<int> {
+    if (next == 20000) return std::nullopt;
+    return next++;
+  });
+  const auto w = workflow<"w">(step<"a">([&](int n) {
+    if (n == 5000 && !comes_true([&] { return next == 20000; })) ++late;
+    return n;
+  }));
+  CHECK(test::run_source_over(store, log, w, source, {.workers = 2, .window = 1024}).done == 20000);
+  CHECK(late == 0);
+}
+
+TEST_CASE("a source that gives one item now and then keeps all workers at work") {
+  test::null_backend store;
+  checkpoint_log log(store);
+  int next = 0;
+  std::atomic<int> inside = 0;
+  std::atomic<int> late = 0;
+  const auto source = generate([&]() -> std::optional<int> {
+    std::this_thread::sleep_for(3ms);
+    if (next == 12) return std::nullopt;
+    return next++;
+  });
+  const auto w = workflow<"w">(step<"a">([&](int n) {
+    ++inside;
+    if (n == 0 && !comes_true([&] { return inside >= 3; })) ++late;
+    return n;
+  }));
+  CHECK(test::run_source_over(store, log, w, source, {.workers = 3}).done == 12);
+  CHECK(late == 0);
+}
+
 TEST_CASE("what is recorded does not wait for the source's next item") {
   std::atomic<int> committed = 0;
   memory_backend store({.before_commit = {}, .committed = [&](const checkpoint& one) {

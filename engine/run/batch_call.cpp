@@ -72,6 +72,12 @@ struct worker::batch_work {
   std::vector<outcome_kind> kinds;
 };
 
+// The next call may be a slow one: the first entry's time is kept by others from here on.
+void worker::enter_batch(active_item& item) {
+  const std::uint64_t due_ns = run_.batches[item.step]->enter(&item, run_.time.now_ns());
+  if (due_ns != never) run_.ready.look_at(due_ns);
+}
+
 // What is due is called, and somebody will look again when the next one is.
 void worker::call_due_batches() {
   for (std::size_t step = 0; step < run_.batches.size(); ++step) {

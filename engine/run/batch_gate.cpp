@@ -12,10 +12,12 @@ batch_gate::batch_gate(const detail::batch_rule& rule, std::uint32_t calls, std:
       calls_(calls),
       parked_{item_ring(window), item_ring(window)} {}
 
-void batch_gate::enter(active_item* item, std::uint64_t now_ns) {
-  item->due_ns = now_ns + max_delay_ns_;
+std::uint64_t batch_gate::enter(active_item* item, std::uint64_t now_ns) {
+  const std::uint64_t due_ns = item->due_ns = now_ns + max_delay_ns_;
   const std::scoped_lock lock(mutex_);
-  parked_[item->attempts == 0 ? 0 : 1].push({&item, 1});
+  item_ring& ring = parked_[item->attempts == 0 ? 0 : 1];
+  ring.push({&item, 1});
+  return ring.size() == 1 ? due_ns : never;
 }
 
 std::uint64_t batch_gate::due_of(const item_ring& ring) const noexcept {

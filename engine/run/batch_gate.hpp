@@ -26,7 +26,8 @@ public:
   batch_gate(const detail::batch_rule& rule, std::uint32_t calls, std::size_t window);
 
   // The item waits here from now on, and is not to be touched any more. Its records must be acknowledged.
-  void enter(active_item* item, std::uint64_t now_ns);
+  // Returns when it is due where nobody else of its kind waits, and so nobody may keep that time yet; else never.
+  std::uint64_t enter(active_item* item, std::uint64_t now_ns);
   // Adds the entries of a batch to `into` where one is due and may be called: then leave() must follow. Oldest first.
   [[nodiscard]] bool take(std::uint64_t now_ns, item_group& into);
   // The same for a batch that is not due.

@@ -33,23 +33,24 @@ void ready_queue::take(std::size_t most, item_group& into) {
   wake_for(acknowledged_.size() + fresh_.size(), true);
 }
 
-bool ready_queue::wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch, std::size_t all) {
+bool ready_queue::wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch, std::uint64_t look_after_ns,
+                                std::size_t all) {
   std::unique_lock lock(mutex_);
   ++idle_;
   bool alone = false;
-  while (wakes_.load(std::memory_order_relaxed) == epoch && !broken() && !take_now(most, into)) {
+  bool looks = false;
+  while (wakes_.load(std::memory_order_relaxed) == epoch && !broken() && !take_now(most, into) && !looks) {
     if ((alone = idle_ == all)) break;
-    const std::uint64_t due = next_due_ns();
-    if (due == never) {
-      changed_.wait(lock);
-    } else {
-      const std::uint64_t now = clock_.now_ns();
-      if (look_at_ns_ <= now) {
-        look_at_ns_ = never;
-        break;
-      }
-      if (due > now) changed_.wait_for(lock, std::chrono::nanoseconds(std::min<std::uint64_t>(due - now, 1'000'000'000)));
+    const std::uint64_t now = clock_.now_ns();
+    if (look_at_ns_ <= now) {
+      look_at_ns_ = never;
+      break;
     }
+    const std::uint64_t due = next_due_ns();
+    if (due <= now) continue;
+    const std::uint64_t wait_ns = std::min(due - now, look_after_ns);
+    const bool timed_out = changed_.wait_for(lock, std::chrono::nanoseconds(wait_ns)) == std::cv_status::timeout;
+    looks = timed_out && wait_ns == look_after_ns;
   }
   --idle_;
   if (idle_ != 0 && next_due_ns() != never) changed_.notify_one();  // somebody must keep the time

@@ -6,7 +6,9 @@
 //
 // To wake a worker costs as much as many a step. So one is woken for as many
 // items as a worker runs in the time that it takes to be awake: all workers for
-// a few slow steps, one for dozens of fast ones.
+// a few slow steps, one for dozens of fast ones. That a call will be fast is a
+// guess: whoever sleeps looks now and then by itself whether somebody who was to
+// do it all is held up.
 #pragma once
 
 #include "run/checkpoint_log.hpp"
@@ -35,10 +37,11 @@ public:
   void set_pace(std::size_t items) noexcept;
   // Adds at most `most` items to `into`; returns at once.
   void take(std::size_t most, item_group& into);
-  // The same, but waits until there is an item, somebody called wake_all() since `epoch` was read, or it is time to look
-  // (look_at). With `all` workers in all it does not wait where all others do: returns true at once, having taken
-  // nothing.
-  bool wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch, std::size_t all = 0);
+  // The same, but waits until there is an item, somebody called wake_all() since `epoch` was read, it is time to look
+  // (look_at), or `look_after_ns` have passed. With `all` workers in all it does not wait where all others do: returns
+  // true at once, having taken nothing.
+  bool wait_and_take(std::size_t most, item_group& into, std::uint64_t epoch, std::uint64_t look_after_ns,
+                     std::size_t all = 0);
   // One of those who wait is to return then, and to look at whatever it is that is due. Once, and the earliest counts.
   void look_at(std::uint64_t due_ns);
   // Read it *before* looking at whatever wake_all() announces.

@@ -24,6 +24,9 @@ constexpr std::size_t slice_at_most = 32;
 // A call that is expected to take longer is not begun with records that nobody was asked to commit.
 constexpr std::uint64_t slow_call_ns = 20'000;
 constexpr std::uint64_t bytes_untold = 256 * 1024;
+// Who waits looks again so soon after there was something to do, and ever more seldom where there is nothing.
+constexpr std::uint64_t first_look_ns = 10'000'000;
+constexpr std::uint64_t last_look_ns = 1'000'000'000;
 
 bool is_storage_failure(errc code) {
   return code == errc::disk_full || code == errc::io || code == errc::stopped || code == errc::damaged;
@@ -41,7 +44,8 @@ worker::worker(run_state& run, admission& entry, lane& log_lane, std::size_t num
       resume_(run),
       loops_(run, log_lane),
       run_token_(run.stop_running.get_token()),
-      counts_(run.chain->steps.size()) {}
+      counts_(run.chain->steps.size()),
+      look_after_ns_(first_look_ns) {}
 
 void worker::work() {
   for (;;) {
@@ -104,13 +108,14 @@ void worker::retire_ended() {
 }
 
 // True where something was pulled. The source may let us wait for its next item for ever: what is recorded is not to
-// wait with us.
+// wait with us. Who has slow calls to make pulls few, and there may be more for who waits.
 bool worker::admit(std::size_t most) {
   if (!admission_.has_room()) return false;
   ask_for_commit();
   const lane_position before = lane_.written();
   const bool pulled = admission_.admit(lane_, most, group_);
   if (lane_.written() != before) unasked_since_ns_ = now_ns_ = run_.time.now_ns();
+  if (pulled && expected_.ns() > slow_call_ns && run_.ready.idle() != 0 && admission_.has_room()) run_.ready.wake_one();
   return pulled;
 }
 
@@ -129,8 +134,10 @@ void worker::wait_for_work(std::size_t most, std::uint64_t epoch) {
     unasked_since_ns_ = 0;
     if (run_.log.commit_here(&run_.ready)) return;
   }
-  const bool alone = run_.ready.wait_and_take(most, taken_, epoch, run_.has_batches ? run_.settings.workers : 0);
-  if (alone && !call_incomplete_batch()) run_.ready.wait_and_take(most, taken_, epoch);
+  const bool alone =
+      run_.ready.wait_and_take(most, taken_, epoch, look_after_ns_, run_.has_batches ? run_.settings.workers : 0);
+  if (alone && !call_incomplete_batch()) run_.ready.wait_and_take(most, taken_, epoch, look_after_ns_);
+  look_after_ns_ = taken_.empty() ? std::min(2 * look_after_ns_, last_look_ns) : first_look_ns;
   sort_taken();
 }
 
@@ -229,7 +236,7 @@ void worker::advance(active_item& item) {
       return;
     }
     if (run_.batches[number]) {
-      if (!cancelled(item)) run_.batches[number]->enter(&item, run_.time.now_ns());
+      if (!cancelled(item)) enter_batch(item);
       return;
     }
     if (!item.started) {

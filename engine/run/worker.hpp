@@ -144,6 +144,7 @@ private:
 
   // Of batches (run/batch_call.cpp).
   struct batch_work;
+  void enter_batch(active_item& item);
   void call_due_batches();
   [[nodiscard]] bool call_incomplete_batch();
   void call_batch(std::size_t step);
@@ -198,6 +199,7 @@ private:
   call_result result_;  // of the call under way; reused
   expected_time expected_;                // of the calls of all steps
   std::uint64_t now_ns_ = 0;              // when the last call or admission ended
+  std::uint64_t look_after_ns_;           // while there is nothing to do
   std::uint64_t unasked_since_ns_ = 0;    // of the oldest such record; 0: there is none
   std::uint64_t steps_ = 0;               // completed, and not in the run's counts yet
   std::uint64_t bytes_change_ = 0;        // the same (it wraps where they have become fewer)
