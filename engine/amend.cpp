@@ -1,6 +1,7 @@
 #include "amend.hpp"
 
 #include "record/key.hpp"
+#include "record/record_group.hpp"
 #include "run/clock.hpp"
 #include "run/recorded_chain.hpp"
 #include "run/verdict.hpp"
@@ -20,31 +21,6 @@ namespace {
 
 constexpr std::size_t left_kept = 20;
 constexpr std::size_t records_in_a_group_max = 8192;
-
-// Checkpoints without a payload, one behind the other.
-class record_group {
-public:
-  void add(const checkpoint_header& header, std::string_view text) {
-    const std::size_t used = packed_size(header, text.size()) + text.size();
-    const std::size_t at = words_.size();
-    words_.resize(at + (used + 7) / 8);
-    auto* const record = reinterpret_cast<std::byte*>(words_.data() + at);
-    std::byte* const place = pack(header, text.size(), record);
-    if (!text.empty()) std::memcpy(place, text.data(), text.size());
-    seal_record(record, used);
-    ++records_;
-  }
-  [[nodiscard]] std::size_t records() const noexcept { return records_; }
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return std::as_bytes(std::span{words_}); }
-  void clear() noexcept {
-    words_.clear();
-    records_ = 0;
-  }
-
-private:
-  std::vector<std::uint64_t> words_;
-  std::size_t records_ = 0;
-};
 
 checkpoint_header header_for(workflow_id workflow, const stored_item& item, checkpoint_kind kind) {
   checkpoint_header header{};

@@ -60,15 +60,18 @@ struct engine::impl {
         options(chosen),
         logger(chosen.logger ? chosen.logger : core::default_logger()),
         store(open_store(path, chosen, *logger)),
-        slots(open_slots(path, chosen, *store, *logger)),
-        flight(open_flight(path, chosen, *store, *logger)),
+        slots(shares(chosen) ? nullptr : open_slots(path, chosen, *store, *logger)),
+        flight(shares(chosen) ? nullptr : open_flight(path, chosen, *store, *logger)),
         log(*store, chosen.threads != threads::none),
         submitted(*store, chosen, [this](const auto& chain, const run_options& run) { return begin(chain, run); }) {}
+
+  [[nodiscard]] static bool shares(const engine_options& chosen) { return chosen.opening == opening::shared; }
 
   static std::unique_ptr<core::backend> open_store(const std::filesystem::path& path, const engine_options& chosen,
                                                    spdlog::logger& tell) {
     std::vector<std::string> warnings;
     core::state_options how;
+    how.shared = shares(chosen);
     how.durability = chosen.durability;
     how.journal_bytes = chosen.journal_bytes;
     how.flush_interval = std::chrono::duration_cast<std::chrono::nanoseconds>(chosen.flush_interval);
@@ -152,7 +155,7 @@ struct engine::impl {
 
   // What is opened again for good is not to be failed at once for what it did before.
   void forgive_crashes(std::string_view workflow) const {
-    if (!flight->knows_any()) return;
+    if (!flight || !flight->knows_any()) return;
     for (const core::workflow_record& one : store->read()->workflows())
       if (one.name == workflow) flight->forgive(one.id);
   }
@@ -184,6 +187,7 @@ struct engine::impl {
   // The same, from its ticket to its report; `session` is what it does.
   [[nodiscard]] report run(const std::shared_ptr<const detail::chain>& chain, const run_options& chosen,
                            const std::function<report(core::run_state&)>& session);
+  void check_submits() const;
   // Items of this workflow are changed while no run of it is under way. `change` gets a core::commit_group.
   template <class Change>
   void amend(const std::string& workflow, const Change& change);
@@ -218,7 +222,13 @@ void check(const engine_options& options) {
     refuse("flush_interval must be above 0 and at most an hour; leave it out for 100 ms");
   if (options.threads != threads::workers && options.threads != threads::flusher && options.threads != threads::none)
     refuse("threads must be workers, flusher or none");
-  if (options.opening != opening::exclusive) refuse("only opening::exclusive is available");
+  if (options.opening != opening::exclusive && options.opening != opening::shared)
+    refuse("opening must be exclusive or shared");
+  if (options.opening == opening::shared) {
+    if (options.durability != durability::power)
+      refuse("opening::shared has no journal, and so no durability but power; leave durability out");
+    if (options.threads != threads::workers) refuse("opening::shared needs threads of its own; leave threads out");
+  }
   if (options.window_items == 0) refuse("window_items must be at least 1; leave it out for 8,192");
   if (options.window_items > (std::size_t{1} << 24)) refuse("window_items must be at most 16,777,216; leave it out for 8,192");
   if (options.window_bytes == 0) refuse("window_bytes must be at least 1; leave it out for 64 MiB");
@@ -253,6 +263,23 @@ run_options options_of_children(const run_options& parents) {
   options.on_changed_input = on_changed_input::ignore;
   options.seed = parents.seed;
   return options;
+}
+
+// What several processes would have to agree on beyond whose an item is.
+void check_shared(const detail::chain& chain) {
+  const auto refuse = [&](const std::string& what) {
+    throw error(errc::bad_argument, "run: workflow '" + chain.name + "': " + what +
+                                        " cannot be had where several processes share a state; open the engine with "
+                                        "opening::exclusive");
+  };
+  for (const detail::erased_step& step : chain.steps) {
+    if (step.kind == step_kind::transactional) refuse("the transactional step '" + step.name + "'");
+    if (step.loop) refuse("the loop '" + step.name + "'");
+    if (step.fan) refuse("the children of step '" + step.name + "'");
+  }
+  if (!chain.input_is_key && chain.input->encode == nullptr)
+    refuse("an input of type " + std::string(chain.input->cpp_name) +
+           ", which has no codec and is not its own key, so that nobody could take an item over,");
 }
 
 // Without threads nobody looks at a clock beside the steps.
@@ -366,7 +393,7 @@ private:
   // What .retain says. The run is over and recorded, whatever becomes of this.
   void retain(report& made) {
     const std::optional<detail::retain_rule>& rule = run_.chain->retain;
-    if (!rule || made.stopped) return;
+    if (!rule || made.stopped || shares(owner_.options)) return;
     const std::string& name = run_.chain->name;
     try {
       owner_.store->settle();
@@ -415,6 +442,7 @@ std::unique_ptr<core::begun_run> engine::impl::begin(const std::shared_ptr<const
   check(*chain, chosen);
   if (options.threads == threads::none) check_threadless(*chain, chosen);
   if (options.threads != threads::workers) check_fans(*chain);
+  if (shares(options)) check_shared(*chain);
   throw_if_failed();
   try {
     return std::make_unique<run_under_way>(*this, chain, chosen);
@@ -443,6 +471,9 @@ report engine::resume_erased(std::shared_ptr<const detail::chain> chain, const r
 
 template <class Change>
 void engine::impl::amend(const std::string& workflow, const Change& change) {
+  if (shares(options))
+    throw error(errc::bad_argument, "engine: items are changed by a process that has the state alone; close this engine "
+                                    "and open one with opening::exclusive");
   throw_if_failed();
   const admission_ticket ticket(*this, workflow);
   store->settle();
@@ -488,7 +519,14 @@ prune_report engine::prune(std::string_view workflow, const retain_options& limi
   return made;
 }
 
+void engine::impl::check_submits() const {
+  if (shares(options))
+    throw error(errc::bad_argument, "engine: where several processes share a state, items come from the sources of runs; "
+                                    "open the engine with opening::exclusive to submit them one by one");
+}
+
 void engine::open_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) {
+  impl_->check_submits();
   impl_->submitted.open(chain, options);
 }
 
@@ -496,11 +534,13 @@ report engine::close_erased(const std::shared_ptr<const detail::chain>& chain) {
 
 detail::submission_ref engine::submit_erased(const std::shared_ptr<const detail::chain>& chain,
                                              const detail::erased_input& input, bool may_wait) {
+  impl_->check_submits();
   return impl_->submitted.submit(chain, input, may_wait);
 }
 
 detail::submission_ref engine::find_erased(const std::shared_ptr<const detail::chain>& chain,
                                            const std::string& typed_key) {
+  impl_->check_submits();
   return impl_->submitted.find(chain, typed_key);
 }
 

@@ -35,6 +35,7 @@ void add_prune(CLI::App& tool, std::function<int()>& chosen);
 void add_verify(CLI::App& tool, std::function<int()>& chosen);
 void add_compact(CLI::App& tool, std::function<int()>& chosen);
 void add_backup(CLI::App& tool, std::function<int()>& chosen);
+void add_evict(CLI::App& tool, std::function<int()>& chosen);
 void add_top(CLI::App& tool, std::function<int()>& chosen);
 void add_table(CLI::App& tool, std::function<int()>& chosen);
 

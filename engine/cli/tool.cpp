@@ -26,7 +26,8 @@ namespace {
 
 constexpr add_command commands[] = {add_status, add_ls,    add_show,  add_describe, add_plan,
                                     add_export, add_table, add_top,   add_rerun,    add_retry,
-                                    add_skip,   add_prune, add_verify, add_compact, add_backup};
+                                    add_skip,   add_prune, add_verify, add_compact, add_backup,
+                                    add_evict};
 
 constexpr const char* footer =
     "Examples:\n"
@@ -40,8 +41,8 @@ constexpr const char* footer =
     "  3  not found: no state at that place, no such workflow or item, or no plan\n"
     "  4  damaged: something stored cannot be read; everything else was printed\n\n"
     "A state is only looked at, also while a program works on it and after a crash; but for rerun, retry,\n"
-    "skip, prune, compact and verify --repair, which are refused while a program has the state open. (verify has exit\n"
-    "codes of its own.)\n"
+    "skip, prune, compact and verify --repair, which are refused while a program has the state open, and evict, which\n"
+    "kills one. (verify has exit codes of its own.)\n"
     "Colours are for terminals; NO_COLOR=1 does without.";
 
 exit_code code_for(errc code) {

@@ -1,6 +1,7 @@
 #include "lmdb/backend.hpp"
 
 #include "lmdb/catalogue.hpp"
+#include "lmdb/members.hpp"
 #include "lmdb/snapshot.hpp"
 #include "lmdb/tables.hpp"
 
@@ -28,19 +29,24 @@ lmdb_backend::lmdb_backend(std::shared_ptr<environment> env, std::uint64_t epoch
                                           options.kept == keeping::journaled, options.own_thread)),
       large_threshold_(options.large_threshold),
       epoch_(epoch),
-      folding_(*env_, *blobs_, epoch, options.dirty_pages_max, options.large_threshold) {
-  if (options.kept == keeping::committed) collect_blobs();
+      shared_(options.kept == keeping::shared),
+      folding_(*env_, *blobs_, epoch, shared_, options.dirty_pages_max, options.large_threshold) {
+  if (options.kept != keeping::journaled) collect_blobs();
 }
 
 lmdb_backend::~lmdb_backend() {
-  if (env_->is_own_process()) blobs_->remove_dropped(*env_);
+  if (!env_->is_own_process()) return;
+  if (shared_) leave();
+  blobs_->remove_dropped(*env_);
 }
 
-// Files of dead epochs that no row names: their record never came, or their removal did not.
+// Files of dead epochs that no row names: their record never came, or their removal did not. One that was there before we
+// looked who is there is of somebody who is, or of a dead epoch.
 void lmdb_backend::collect_blobs() {
-  const auto names = blobs_->list();
+  auto names = blobs_->list();
   if (names.empty() || env_->oldest_reader() != no_reader) return;  // somebody may still see an old name
   const read_transaction txn(*env_);
+  if (shared_ && read_members(txn).size() > 1) return;
   std::vector<blob_name> unnamed;
   for (const blob_name name : names)
     if (!txn.get(env_->in().files, file_key(name.epoch, name.number))) unnamed.push_back(name);
@@ -58,36 +64,27 @@ void lmdb_backend::check_usable() const {
                                    " has failed before and takes nothing more; close the engine and open it again");
 }
 
-// Runs what writes. After a failure that leaves open what is on the disk, nothing more is written.
-template <class Action>
-auto lmdb_backend::guarded(Action&& action) {
-  env_->check_process();  // before the lock: another thread of the parent may have held it at the fork
-  const std::scoped_lock lock(writing_);
-  check_usable();
-  try {
-    return action();
-  } catch (const error& failure) {
-    if (failure.code() != errc::disk_full) failed_.store(true, std::memory_order_relaxed);
-    throw;
-  } catch (...) {
-    failed_.store(true, std::memory_order_relaxed);
-    throw;
-  }
-}
-
 workflow_record lmdb_backend::open_workflow(std::string_view name, const chain_revision& chain,
                                             std::span<const schema_record> schemas) {
-  return guarded([&] {
+  std::uint64_t other = 0;
+  workflow_record recorded = guarded([&] {
     write_transaction txn(*env_);
-    check_epoch(txn, epoch_);
+    folding_.check_writer(txn);
     bool changed = false;
     workflow_record workflow = record_workflow(txn, name, chain, schemas, changed);
-    if (!changed) return workflow;
+    if (shared_) other = use_chain(txn, workflow, changed);
+    if (!changed || other != 0) return workflow;
     env_->check(txn.commit(), "record a workflow");
     commits_.fetch_add(1, std::memory_order_relaxed);
     flushes_.fetch_add(flushes_of_a_commit, std::memory_order_relaxed);
     return workflow;
   });
+  if (other != 0)
+    throw error(errc::state_in_use, "lmdb: process " + std::to_string(other) + ", which shares " + env_->state().string() +
+                                        ", runs workflow '" + std::string(name) +
+                                        "' with another chain (its steps, their versions or result types differ); run the "
+                                        "same program in all of them, or wait until that process has ended");
+  return recorded;
 }
 
 void lmdb_backend::commit(std::span<const std::span<const std::byte>> groups) {
@@ -181,7 +178,7 @@ table_id lmdb_backend::open_table(const table_schema& table) {
   }
   return guarded([&] {
     write_transaction txn(*env_);
-    check_epoch(txn, epoch_);
+    folding_.check_writer(txn);
     bool changed = false;
     const table_id id = record_table(txn, table, changed);
     if (!changed) return id;

@@ -8,6 +8,8 @@
 #include "store/backend.hpp"
 #include "store/batch.hpp"
 
+#include <pawl/error.hpp>
+
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -19,7 +21,7 @@ struct folded {
   std::size_t checkpoints = 0;  // of the groups, and of what was held back before
 };
 
-class lmdb_backend final : public backend, public table_store {
+class lmdb_backend final : public backend, public table_store, public claim_store {
 public:
   // `epoch`: of this opening, made durable already. Removes what dead epochs left in blobs/.
   lmdb_backend(std::shared_ptr<environment> env, std::uint64_t epoch, const lmdb_options& options);
@@ -48,6 +50,11 @@ public:
   [[nodiscard]] std::array<std::byte, 16> salt() const override { return env_->salt(); }
   [[nodiscard]] backend_totals totals() const override;
   [[nodiscard]] table_store* tables() override { return this; }
+  [[nodiscard]] claim_store* claims() override { return shared_ ? this : nullptr; }
+  void claim(workflow_id workflow, std::span<claim_request> requests, std::span<const item_id> released) override;
+  [[nodiscard]] std::vector<departed_process> bury_dead() override;
+  void left_behind(workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into) override;
+  void unclaimed(workflow_id workflow, std::span<const item_id> items, std::vector<item_id>& into) override;
   [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override;
   table_id open_table(const table_schema& table) override;
   void commit_tables(const table_writes& writes, std::span<const std::span<const std::byte>> groups,
@@ -61,8 +68,13 @@ public:
 
 private:
   void check_usable() const;
+  void leave() noexcept;
+  [[nodiscard]] std::uint64_t use_chain(write_transaction& txn, const workflow_record& workflow, bool& changed);
+  // Writes what follows of the answer where it is the caller's; true where it is new.
+  bool answer(write_transaction& txn, workflow_id workflow, claim_request& request, item_id& next, bool& changed);
   void fold_batch(const journal_mark* mark);
   void note(const folding_totals& totals, std::uint64_t bytes) noexcept;
+  // Runs what writes. After a failure that leaves open what is on the disk, nothing more is written.
   template <class Action>
   auto guarded(Action&& action);
 
@@ -70,6 +82,7 @@ private:
   std::shared_ptr<blob_store> blobs_;
   const std::size_t large_threshold_;
   const std::uint64_t epoch_;
+  const bool shared_;
   std::mutex writing_;  // LMDB has one writer; a second one in the same thread would wait for itself
   batch batch_;
   folding folding_;
@@ -78,6 +91,22 @@ private:
   std::atomic<std::uint64_t> flushes_{0};
   std::atomic<std::uint64_t> bytes_{0};
 };
+
+template <class Action>
+auto lmdb_backend::guarded(Action&& action) {
+  env_->check_process();  // before the lock: another thread of the parent may have held it at the fork
+  const std::scoped_lock lock(writing_);
+  check_usable();
+  try {
+    return action();
+  } catch (const error& failure) {
+    if (failure.code() != errc::disk_full) failed_.store(true, std::memory_order_relaxed);
+    throw;
+  } catch (...) {
+    failed_.store(true, std::memory_order_relaxed);
+    throw;
+  }
+}
 
 // A state that is only looked at: everything that would change it throws pawl::error(bad_argument).
 class lmdb_reader final : public backend, public table_store {

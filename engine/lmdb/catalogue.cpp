@@ -175,7 +175,7 @@ opening_record read_opening(const transaction& txn) {
   if (in.failed()) throw_damaged(txn, "the record of the last opening");
   opening.kept = static_cast<keeping>(mode);
   if (in.remaining() != 0) opening.durability = static_cast<durability>(in.fixed<std::uint8_t>());
-  if ((opening.kept != keeping::committed && opening.kept != keeping::journaled) ||
+  if ((opening.kept != keeping::committed && opening.kept != keeping::journaled && opening.kept != keeping::shared) ||
       (opening.durability != durability::power && opening.durability != durability::process))
     throw error(errc::newer_format, "lmdb: " + txn.env().state().string() + " demands to be opened in mode " +
                                         std::to_string(mode) + ", which this release does not have; use a newer one");

@@ -22,6 +22,7 @@ namespace pawl::core {
 enum class keeping : std::uint8_t {
   committed = 1,  // every group is a transaction of LMDB
   journaled = 2,  // a journal in front of it: what LMDB has is complete only up to the mark
+  shared = 3,     // as `committed`, by several processes (lmdb/members.hpp)
 };
 
 struct opening_record {

@@ -156,7 +156,7 @@ void environment::open(access_mode mode, std::size_t map_size) {
   if (mode == access_mode::create)
     prepare_file(state_ / "data.mdb", 0);
   else
-    check_data_file(state_, mode == access_mode::write);
+    check_data_file(state_, mode != access_mode::read);
 
   const auto until = std::chrono::steady_clock::now() + opening_patience;
   for (;;) {
@@ -184,7 +184,7 @@ void environment::open(access_mode mode, std::size_t map_size) {
   MDB_stat stat{};
   check(::mdb_env_stat(env_, &stat), "ask for its page size");
   page_size_ = stat.ms_psize;
-  if (mode == access_mode::write) {
+  if (mode == access_mode::write || mode == access_mode::share) {
     // What a killed predecessor committed may be visible and not yet on the disk (rule 5).
     check(::mdb_env_sync(env_, 1), "flush what an earlier process wrote");
     clear_dead_readers();
@@ -211,26 +211,27 @@ void environment::open_sub_databases(access_mode mode) {
     check(status, "open its sub-databases");
   }
   check(::mdb_txn_commit(txn), "open its sub-databases");
-  open_tables(mode);
+  open_later_one("tables", in_.tables, mode != access_mode::read);
+  open_later_one("claims", in_.claims, mode == access_mode::share);
 }
 
-// States of earlier releases have no tables; the first opening for writing gives them a place.
-void environment::open_tables(access_mode mode) {
+// States of earlier releases have no tables, and those that were never shared no claims: the first opening that needs
+// them makes their place.
+void environment::open_later_one(const char* name, MDB_dbi& into, bool make) {
   MDB_txn* txn = nullptr;
-  const bool writes = mode != access_mode::read;
   check(::mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn), "begin to read");
-  int status = ::mdb_dbi_open(txn, "tables", 0, &in_.tables);
-  if (status == MDB_NOTFOUND && writes) {
+  int status = ::mdb_dbi_open(txn, name, 0, &into);
+  if (status == MDB_NOTFOUND && make) {
     ::mdb_txn_abort(txn);
     check(::mdb_txn_begin(env_, nullptr, 0, &txn), "begin to write");
-    status = ::mdb_dbi_open(txn, "tables", MDB_CREATE, &in_.tables);
+    status = ::mdb_dbi_open(txn, name, MDB_CREATE, &into);
   }
-  if (status == MDB_NOTFOUND) in_.tables = 0;
+  if (status == MDB_NOTFOUND) into = 0;
   if (status != 0 && status != MDB_NOTFOUND) {
     ::mdb_txn_abort(txn);
-    check(status, "open its tables");
+    check(status, "open its sub-databases");
   }
-  check(::mdb_txn_commit(txn), "open its tables");
+  check(::mdb_txn_commit(txn), "open its sub-databases");
 }
 
 void environment::reach_over(std::uint64_t pages) {

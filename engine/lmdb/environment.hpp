@@ -34,11 +34,13 @@ struct sub_databases {
   MDB_dbi chunks = 0;
   MDB_dbi files = 0;
   MDB_dbi tables = 0;  // 0: a state that has none, opened for reading
+  MDB_dbi claims = 0;  // 0: a state that was never shared, not opened to share
 };
 
 enum class access_mode : std::uint8_t {
   create,  // makes data.mdb and the sub-databases; the caller alone knows the directory
   write,   // the owner
+  share,   // one of several
   read,
 };
 
@@ -67,7 +69,7 @@ inline constexpr std::uint64_t no_reader = ~std::uint64_t{0};
 
 class environment {
 public:
-  // `lock`: held for a writer, empty for others. `pages`: what looks at them, instead of what does so at every opening.
+  // `lock`: held by who writes, empty for others. `pages`: what looks at them, instead of what does so at every opening.
   // Throws pawl::error.
   environment(std::filesystem::path state, access_mode mode, std::size_t map_size, owner_lock lock,
               const page_checker& pages = {});
@@ -90,6 +92,8 @@ public:
   }
 
   [[nodiscard]] std::size_t page_size() const noexcept { return page_size_; }
+  [[nodiscard]] owner_lock& lock() noexcept { return lock_; }
+  [[nodiscard]] const owner_lock& lock() const noexcept { return lock_; }
 
   // Throws pawl::error(bad_argument) in the child of a fork. Before every use.
   void check_process() const {
@@ -115,7 +119,7 @@ private:
   [[nodiscard]] int try_open(unsigned flags, std::size_t map_size);
   void check_trees(const page_checker& pages);
   void open_sub_databases(access_mode mode);
-  void open_tables(access_mode mode);
+  void open_later_one(const char* name, MDB_dbi& into, bool make);
 
   std::filesystem::path state_;
   owner_lock lock_;

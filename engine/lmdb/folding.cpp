@@ -1,6 +1,7 @@
 #include "lmdb/folding.hpp"
 
 #include "lmdb/long_values.hpp"
+#include "lmdb/members.hpp"
 #include "record/fold.hpp"
 #include "store/crc32c.hpp"
 
@@ -33,14 +34,24 @@ blob_name blob_of(const checkpoint& one) noexcept {
 
 }  // namespace
 
-folding::folding(environment& env, blob_store& blobs, std::uint64_t epoch, std::size_t pages_max,
+folding::folding(environment& env, blob_store& blobs, std::uint64_t epoch, bool shared, std::size_t pages_max,
                  std::size_t large_threshold)
-    : env_(env), blobs_(blobs), epoch_(epoch), pages_max_(pages_max), large_threshold_(large_threshold) {}
+    : env_(env),
+      blobs_(blobs),
+      epoch_(epoch),
+      shared_(shared),
+      pages_max_(pages_max),
+      large_threshold_(large_threshold) {}
+
+void folding::check_writer(const transaction& txn) const {
+  if (shared_) check_member(txn, epoch_);
+  else check_epoch(txn, epoch_);
+}
 
 std::size_t folding::fold_some(const batch& checkpoints, std::size_t place, const journal_mark* mark,
                                folding_totals& totals) {
   write_transaction txn(env_);
-  check_epoch(txn, epoch_);
+  check_writer(txn);
   begin(txn);
   while (place < checkpoints.size() && pages_ < pages_max_) {
     const batch::run run = checkpoints.run_at(place);
@@ -62,7 +73,7 @@ bool folding::fits(const batch& checkpoints) noexcept {
 void folding::fold_with(const batch& checkpoints, std::size_t first, const table_writes& writes,
                         const journal_mark* mark, folding_totals& totals) {
   write_transaction txn(env_);
-  check_epoch(txn, epoch_);
+  check_writer(txn);
   begin(txn);
   strict_from_ = first;
   for (std::size_t place = 0; place < checkpoints.size();) {
@@ -74,6 +85,22 @@ void folding::fold_with(const batch& checkpoints, std::size_t first, const table
   tally_.write(txn);
   pages_ += write_entries(txn, writes);
   if (mark != nullptr) write_mark(txn, *mark);
+  finish(txn, totals);
+}
+
+void folding::fold_prepared(const std::function<const batch*(write_transaction&)>& prepare, folding_totals& totals) {
+  write_transaction txn(env_);
+  check_writer(txn);
+  begin(txn);
+  const batch* const checkpoints = prepare(txn);
+  if (checkpoints == nullptr) return;
+  for (std::size_t place = 0; place < checkpoints->size();) {
+    const batch::run run = checkpoints->run_at(place);
+    fold_run(txn, *checkpoints, run);
+    place = run.last;
+  }
+  new_keys_.write(txn);
+  tally_.write(txn);
   finish(txn, totals);
 }
 
@@ -101,6 +128,7 @@ void folding::fold_run(write_transaction& txn, const batch& checkpoints, const b
   in_items_ = load_row(txn, run.address);
   const counted_row before = counted(row_);
   if (!fold_checkpoints(checkpoints, run)) return;
+  if (shared_) keep_claim(txn, run.address);
   tally_.change(txn, run.address, before, counted(row_));
   if (!before.exists) take_new_key(run.address);
   if (!outside_.empty()) drop_outside(txn, run.address);
@@ -109,6 +137,16 @@ void folding::fold_run(write_transaction& txn, const batch& checkpoints, const b
   store_row(txn, run.address, bytes);
   mark_state(txn, run.address, before);
   count_pages(run.address, bytes.size());
+}
+
+// What is recorded of an item is its holder's to record, and with its end nobody's.
+void folding::keep_claim(write_transaction& txn, item_address address) {
+  if (claim_of(txn, address) != epoch_)
+    throw error(errc::damaged, "lmdb: a step of item " + std::to_string(item_of_address(address)) + " of workflow " +
+                                   std::to_string(workflow_of_address(address)) + " in " + env_.state().string() +
+                                   " is to be recorded by a process that has not claimed the item; nothing of it was "
+                                   "written; run `pawl verify` on the state and report this");
+  if (row_.state != item_state::pending && row_.state != item_state::in_progress) erase_claim(txn, address);
 }
 
 // Puts the cursor on the item's row and reads it; false where there is none.

@@ -15,6 +15,7 @@
 #include "store/batch.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -28,10 +29,14 @@ struct folding_totals {
 class folding {
 public:
   // A transaction takes in runs until it may have made `pages_max` pages dirty (rule 25).
-  // `epoch`: of this opening; once the state has another one, nothing is written any more.
+  // `epoch`: of this opening; once the state has another one, nothing is written any more. `shared`: it is that of one of
+  // several processes, which writes as long as it is one, and of items only that it has claimed.
   // Values above `large_threshold` bytes that come in a record move to a file.
-  folding(environment& env, blob_store& blobs, std::uint64_t epoch, std::size_t pages_max,
+  folding(environment& env, blob_store& blobs, std::uint64_t epoch, bool shared, std::size_t pages_max,
           std::size_t large_threshold);
+
+  // Throws pawl::error(state_in_use) where the state was opened by somebody else since.
+  void check_writer(const transaction& txn) const;
 
   // One durable transaction with the runs from `place` on, as many as it may hold; returns the place
   // after the last. The mark, if any, goes into the one that holds the last run. Throws pawl::error: disk_full (nothing happened, it may be tried again) or another
@@ -44,6 +49,9 @@ public:
   // where one does not follow.
   void fold_with(const batch& checkpoints, std::size_t first, const table_writes& writes, const journal_mark* mark,
                  folding_totals& totals);
+  // One durable transaction with what `prepare` writes in it, and with the checkpoints that it gives back, all of them.
+  // Nothing happens where that is null. Throws as fold_some.
+  void fold_prepared(const std::function<const batch*(write_transaction&)>& prepare, folding_totals& totals);
   // One durable transaction that takes items out, from number `place` of `items` on, as many as it may; returns the place
   // after the last. `oldest_done_us` goes into the one that takes out the last. Throws as fold_some; damaged where a row or an
   // entry of the index is, and nothing has happened then. (removing.cpp)
@@ -55,6 +63,7 @@ public:
 private:
   void begin(write_transaction& txn);
   void fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run);
+  void keep_claim(write_transaction& txn, item_address address);
   bool load_row(write_transaction& txn, item_address address);
   bool fold_checkpoints(const batch& checkpoints, const batch::run& run);
   void drop_outside(write_transaction& txn, item_address address);
@@ -76,6 +85,7 @@ private:
   environment& env_;
   blob_store& blobs_;
   const std::uint64_t epoch_;
+  const bool shared_;
   const std::size_t pages_max_;
   const std::size_t large_threshold_;
 

@@ -2,11 +2,14 @@
 
 #include "lmdb/backend.hpp"
 #include "lmdb/catalogue.hpp"
+#include "lmdb/members.hpp"
 #include "lmdb/registry.hpp"
 #include "lmdb/rewrite.hpp"
 #include "lmdb/state_directory.hpp"
 
 #include <pawl/error.hpp>
+
+#include <unistd.h>
 
 #include <utility>
 
@@ -70,14 +73,29 @@ void refuse_other_namespace(const std::filesystem::path& state) {
 void refuse_undrained(const std::filesystem::path& state, const journal_mark& mark) {
   if (mark.drained) return;
   throw error(errc::bad_argument, "lmdb: " + state.string() +
-                                      " has a journal that is not folded in yet; open it once with its journal and close "
-                                      "it, then it can be opened without");
+                                      " has a journal that is not folded in yet; open it once alone (opening::exclusive) "
+                                      "and close it, then it can be shared");
+}
+
+std::unique_ptr<environment> open_environment(const std::filesystem::path& state, const lmdb_options& options) {
+  if (options.kept == keeping::shared) {
+    refuse_other_namespace(state);
+    return std::make_unique<environment>(state, access_mode::share, map_size_of(options), owner_lock::join(state));
+  }
+  auto env = std::make_unique<environment>(state, access_mode::write, map_size_of(options), owner_lock::take(state));
+  remove_unfinished_rewrite(state);
+  return env;
+}
+
+// It sits before its record can be seen.
+void become_member(write_transaction& txn, environment& env, std::uint64_t number) {
+  env.lock().take_seat(number);
+  write_member(txn, {number, static_cast<std::uint64_t>(::getpid()), own_pid_namespace()});
 }
 
 std::unique_ptr<environment> open_for_writing(const std::filesystem::path& state, const lmdb_options& options,
                                               opening_record& opening) {
-  auto env = std::make_unique<environment>(state, access_mode::write, map_size_of(options), owner_lock::take(state));
-  remove_unfinished_rewrite(state);
+  auto env = open_environment(state, options);
   write_transaction txn(*env);
   env->set_identity(read_identity(txn));
   check_records(txn);
@@ -87,9 +105,11 @@ std::unique_ptr<environment> open_for_writing(const std::filesystem::path& state
   opening.durability = options.durability;
   opening.pid_namespace = own_pid_namespace();
   journal_mark mark = read_mark(txn);
-  if (options.kept == keeping::committed) refuse_undrained(state, mark);
+  if (options.kept != keeping::journaled) refuse_undrained(state, mark);
   if (options.prepare) options.prepare(state, env->uuid(), mark);
-  mark.drained = options.kept == keeping::committed;
+  if (options.kept == keeping::shared) become_member(txn, *env, opening.epoch);
+  else remove_all_members(txn);
+  mark.drained = options.kept != keeping::journaled;
   write_mark(txn, mark);
   write_opening(txn, opening);
   commit_or_throw(txn, *env, "raise the epoch");

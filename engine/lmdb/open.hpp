@@ -28,7 +28,7 @@ struct lmdb_options {
   std::function<void(const std::filesystem::path& state, const hash_key& uuid, const journal_mark& mark)> prepare{};
 };
 
-// Opens a state for writing, alone, and makes it where there is none (options.create). Every rule of
+// Opens a state for writing, alone (but for keeping::shared), and makes it where there is none (options.create). Every rule of
 // recovery has been applied when this returns; a new epoch is durable.
 //
 // Throws pawl::error: state_in_use (the sentence names the process), not_a_state, newer_format, damaged,

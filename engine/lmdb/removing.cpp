@@ -48,7 +48,7 @@ void erase_key(write_transaction& txn, item_address address, std::string_view ty
 std::size_t folding::remove_some(workflow_id workflow, std::span<const item_id> items, std::size_t place,
                                  std::uint64_t oldest_done_us, folding_totals& totals) {
   write_transaction txn(env_);
-  check_epoch(txn, epoch_);
+  check_writer(txn);
   begin(txn);
   while (place < items.size() && pages_ < pages_max_) remove_item(txn, address_of(workflow, items[place++]));
   tally_.write(txn);

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t group_size = 64;
 // Groups that one call admits at most while it finds nothing to run: others wait for the lock meanwhile.
 constexpr int rounds_at_most = 16;
+// A claim is a commit.
+constexpr std::size_t shared_group_size = 1024;
 // A source that takes longer than this for a group gives what it has given so far.
 constexpr std::uint64_t slow_source_ns = 1'000'000;
 
@@ -33,20 +35,28 @@ admission::admission(run_state& run, const origin& from)
       in_flight_(run.settings.window_items),
       ascending_(from.submitted == nullptr),
       next_id_(run.workflow.next_item),
+      shared_(run.store.claims() != nullptr ? std::make_unique<shared_items>(*run.store.claims(), run) : nullptr),
       resume_(run) {}
 
+// Items in flight, at most.
+std::size_t admission::window() const noexcept {
+  return shared_ ? std::min(shared_->limit(), run_.settings.window_items) : run_.settings.window_items;
+}
+
 bool admission::has_room() const noexcept {
+  if (shared_ && shared_->time_to_look()) return !run_.stopping();
   if (children_ != nullptr && !children_->has_some()) return false;
   if (submitted_ != nullptr && submitted_->waiting() == 0 && !submitted_->closed()) return false;
-  return !exhausted_.load(std::memory_order_acquire) && !run_.stopping() &&
-         in_use_.load(std::memory_order_relaxed) < run_.settings.window_items &&
+  const bool some_left = (!exhausted_.load(std::memory_order_acquire) && !(shared_ && shared_->full())) ||
+                         (shared_ && shared_->has_found());
+  return some_left && !run_.stopping() && in_use_.load(std::memory_order_relaxed) < window() &&
          run_.bytes_in_flight.load(std::memory_order_relaxed) < run_.settings.window_bytes;
 }
 
 // The same for who holds the lock, with what the run's counts do not tell yet.
 bool admission::has_room_now() const noexcept {
-  return !exhausted_.load(std::memory_order_relaxed) && !run_.stopping() &&
-         pool_.in_use() < run_.settings.window_items &&
+  const bool some_left = !exhausted_.load(std::memory_order_relaxed) || (shared_ && shared_->has_found());
+  return some_left && !run_.stopping() && pool_.in_use() < window() &&
          run_.bytes_in_flight.load(std::memory_order_relaxed) + bytes_change_ < run_.settings.window_bytes;
 }
 
@@ -60,12 +70,13 @@ void admission::tell_counts() noexcept {
 bool admission::admit(lane& into, std::size_t most, item_group& own) {
   std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return false;
+  if (shared_) look_at_others();
   const std::size_t own_before = own.size();
   const bool parks = run_.gates[0] || run_.rates[0] || run_.batches[0] ||
                      run_.chain->steps[0].kind == step_kind::transactional || run_.chain->steps[0].fan;
   found so_far{into, own_before + (parks ? 0 : most), own};
   // A caller that has work already gets as many as it asks for; another one also some for those who have none.
-  const std::size_t tries_at_most = own_before != 0 ? most : group_size;
+  const std::size_t tries_at_most = shared_ ? shared_group_size : own_before != 0 ? most : group_size;
   const std::uint64_t began_ns = now_ns_ = run_.time.now_ns();
   std::size_t pulled = 0;
   // Items that are done cost a look-up and no place: go on until there is something to run.
@@ -82,6 +93,7 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
       refresh();  // after the keys were looked for in flight: see the head of the header
       expect_group();
     }
+    if (shared_) claim_group(so_far);
     for (active_item* item : group_) settle(item, so_far);
     group_.clear();
   }
@@ -102,6 +114,8 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
 }
 
 bool admission::pull() {
+  if (shared_ && pull_left_behind()) return true;
+  if (exhausted_.load(std::memory_order_relaxed) || (shared_ && shared_->full())) return false;
   if (children_ != nullptr) return pull_child();
   if (submitted_ != nullptr) return pull_submitted();
   return unfinished_ != nullptr ? pull_unfinished() : pull_one();
@@ -126,6 +140,7 @@ bool admission::pull_one() {
   }
   now_ns_ = run_.time.now_ns();
   item->is_new = false;
+  item->id = not_stored;  // or not known yet
   item->values[0] = place;
   item->ordinal = ++pulled_;
   item->bytes = run_.layout.size();
@@ -135,7 +150,7 @@ bool admission::pull_one() {
   }
   item->key_hash = key_table::hash(item->key);
   if (!in_flight_.insert(item)) {
-    run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
+    note_repeated(*in_flight_.find(item->key, item->key_hash));
     item->key.clear();
     drop(item);
     return true;
@@ -208,8 +223,15 @@ void admission::give_up_source(errc code, const std::string& sentence) {
                       "; what was admitted before it is finished and recorded; mend it and run again")));
 }
 
+// The source gives an item that this run has met before: for the first time, if others had left it behind.
+void admission::note_repeated(const active_item& item) {
+  if (shared_ && shared_->gives_met(item.id)) return;
+  run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
+}
+
 // Puts an item that is not to run back into the pool.
 void admission::drop(active_item* item) {
+  if (std::exchange(item->claimed, false) && !item->ended) shared_->release(item->id);
   if (!item->key.empty()) {
     in_flight_.erase(item);
     bytes_change_ -= item->bytes;
@@ -271,6 +293,10 @@ void admission::settle(active_item* item, found& so_far) {
     }
     if (run_.records && find(*item)) {
       settle_stored(item, stored_, so_far);
+      return;
+    }
+    if (shared_) {  // it was claimed, if it could be looked up
+      leave_out_counted("it could not be looked up; run again");
       return;
     }
     item->id = next_id_++;
@@ -422,6 +448,7 @@ bool admission::retire(item_group& items, bool may_wait) {
     if ((item->is_new || submitted_ != nullptr) && !ascending_) unseen_.add(item->key_hash, recorded);
     drop(item);
   }
+  if (shared_) shared_->note_ended(items.size());
   items.clear();
   for (std::size_t state = 0; state < ended.size(); ++state)
     if (ended[state] != 0) run_.count(static_cast<item_state>(state), ended[state]);
@@ -436,6 +463,7 @@ bool admission::retire(item_group& items, bool may_wait) {
 
 void admission::update_finished() {
   if (pool_.in_use() != 0 || !(exhausted_.load(std::memory_order_relaxed) || run_.stopping())) return;
+  if (shared_ && !finished() && !end_sharing()) return;
   if (!finished_.exchange(true, std::memory_order_acq_rel)) run_.ready.wake_all();
 }
 

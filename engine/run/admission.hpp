@@ -14,6 +14,9 @@
 // last checkpoint is committed, so no key can be missed between the two. Where
 // storage commits into a log that snapshots see later, keys of new items go from
 // the one table into another (unseen_keys) until they do.
+//
+// Where several processes share the state, each group is claimed before it is settled: that part stands in
+// run/claim_group.cpp.
 #pragma once
 
 #include "run/id_set.hpp"
@@ -21,7 +24,9 @@
 #include "run/key_table.hpp"
 #include "run/ready_queue.hpp"
 #include "run/resume.hpp"
+#include "record/record_group.hpp"
 #include "run/run_state.hpp"
+#include "run/shared_items.hpp"
 #include "run/submitted_items.hpp"
 #include "run/unfinished.hpp"
 #include "run/unseen_keys.hpp"
@@ -62,6 +67,11 @@ public:
   [[nodiscard]] bool has_room() const noexcept;
   // Items in flight. Up to date where nobody admits or retires.
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_.load(std::memory_order_acquire); }
+  // Where the state is shared: now and then, by any thread.
+  void beat(std::uint64_t now_ns) noexcept {
+    if (shared_) shared_->beat(now_ns);
+  }
+  [[nodiscard]] bool is_shared() const noexcept { return shared_ != nullptr; }
   // The source said that there is no more. False after a stop that came before.
   [[nodiscard]] bool exhausted() const noexcept { return exhausted_.load(std::memory_order_acquire); }
 
@@ -75,11 +85,35 @@ private:
   };
   admission(run_state& run, const origin& from);
 
+  // What one call of admit() has found so far.
+  struct found {
+    lane& into;
+    const std::size_t most;
+    item_group& own;
+    std::size_t waiting = 0;  // items that come back when their record is acknowledged
+  };
   bool pull_one();
   bool pull_unfinished();
   bool pull_submitted();
   bool pull();
   bool pull_child();
+  bool pull_left_behind();
+  void look_at_others();
+  void claim_group(found& so_far);
+  struct wanted_claim {
+    active_item* item;
+    std::size_t admission;  // where it begins in admissions_
+    std::size_t size;       // of it; 0: the item is stored
+    std::string failure;    // its input could not be encoded
+  };
+  bool wants_claim(active_item& item);
+  bool wants_claim_or_trouble(active_item& item);
+  void settle_claim(const wanted_claim& wanted, const claim_request& request, found& so_far);
+  void write_admission(active_item& item);
+  void set_aside(active_item* item);
+  bool left_by_others(active_item& item, const stored_item& stored);
+  [[nodiscard]] bool end_sharing();
+  [[nodiscard]] std::size_t window() const noexcept;
   bool pull_given(fan& from, active_item* item);
   bool pull_recorded(fan& from, active_item* item);
   bool read_child_key(fan& from, active_item& item);
@@ -88,16 +122,10 @@ private:
   [[nodiscard]] std::uint64_t count_vanished(fan& from);
   void end_group_of_children();
   [[nodiscard]] bool is_first(active_item& item);
+  void note_repeated(const active_item& item);
   [[nodiscard]] static bool waits_for_siblings(const active_item& item) noexcept;
   bool read_key(active_item& item);
   void give_up_source(errc code, const std::string& sentence);
-  // What one call of admit() has found so far.
-  struct found {
-    lane& into;
-    const std::size_t most;
-    item_group& own;
-    std::size_t waiting = 0;  // items that come back when their record is acknowledged
-  };
   void settle(active_item* item, found& so_far);
   void settle_stored(active_item* item, const stored_item& stored, found& so_far);
   void leave_unfinished(active_item* item, const stored_item& stored, std::string_view reason);
@@ -156,6 +184,11 @@ private:
   std::uint64_t now_ns_ = 0;         // when the last input was pulled
   std::uint64_t new_items_ = 0;      // not in the run's counts yet, as are
   std::uint64_t bytes_change_ = 0;   // (it wraps where they have become fewer)
+  std::unique_ptr<shared_items> shared_;  // null: nobody else works on this state
+  record_group admissions_;               // of the group
+  std::vector<claim_request> requests_;   // the same
+  std::vector<wanted_claim> wanted_;      // the same
+  item_group settled_;                    // the same: of those that stay in it
   resumer resume_;
   stored_item stored_;               // the last one looked for
   buffer_encoder input_bytes_;

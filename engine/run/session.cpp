@@ -306,13 +306,16 @@ report run_session_from(run_state& run, admission& entry, std::optional<std::uin
   std::optional<signal_guard> signals;
   if (options.stop_on_signals) signals.emplace();
   std::optional<watch> watcher;
-  if (options.progress || options.stop_on_signals || any_timeout(*run.chain)) {
+  if (options.progress || options.stop_on_signals || any_timeout(*run.chain) || entry.is_shared()) {
     std::function<void()> tell;
     if (options.progress) tell = [&] { options.progress(progress_of.make(false)); };
     std::function<bool()> signalled;
     if (signals) signalled = [] { return signal_guard::received(); };
+    std::function<void(std::uint64_t)> beat;
+    if (entry.is_shared()) beat = [&entry](std::uint64_t now_ns) { entry.beat(now_ns); };
     watcher.emplace(run, workers.timers(), std::move(tell),
-                    static_cast<std::uint64_t>(options.progress_interval.count() * 1e9), std::move(signalled));
+                    static_cast<std::uint64_t>(options.progress_interval.count() * 1e9), std::move(signalled),
+                    std::move(beat));
     workers.set_watch(*watcher);
   }
   {

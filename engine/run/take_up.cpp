@@ -27,7 +27,7 @@ std::string told_of(const crash_entry& entry) {
 void admission::settle_stored(active_item* item, const stored_item& stored, found& so_far) {
   item->id = stored.id;
   if (!is_first(*item)) {
-    if (children_ == nullptr) run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
+    if (children_ == nullptr) note_repeated(*item);
     drop(item);
     return;
   }
@@ -81,6 +81,7 @@ void admission::take_up(active_item* item, found& so_far) {
                                : resume_.view().load(run_.workflow.id, item->id, stored);
   if (!there)
     throw error(errc::damaged, "run: an item was found and then not; run `pawl verify` on the state");
+  if (shared_ && left_by_others(*item, stored)) return;
   item->generation = stored.generation;
   item->sequence = stored.sequence;
   item->input_digest = stored.input_digest;

@@ -28,12 +28,13 @@ bool attempt_timer::end() {
 }
 
 watch::watch(run_state& run, std::vector<attempt_timer*> timers, std::function<void()> report_progress,
-             std::uint64_t interval_ns, std::function<bool()> signalled)
+             std::uint64_t interval_ns, std::function<bool()> signalled, std::function<void(std::uint64_t)> beat)
     : run_(run),
       timers_(std::move(timers)),
       report_progress_(std::move(report_progress)),
       interval_ns_(std::max<std::uint64_t>(interval_ns, 1'000'000)),
       signalled_(std::move(signalled)),
+      beat_(std::move(beat)),
       thread_([this] { loop(); }) {}
 
 void watch::look() {
@@ -58,6 +59,7 @@ void watch::loop() {
   for (;;) {
     const std::uint64_t now = run_.time.now_ns();
     if (signalled_ && signalled_()) run_.stop();
+    if (beat_) beat_(now);
     const std::uint64_t next_timer = expire_timers(now);
     if (now >= next_progress) {
       try {

@@ -1,5 +1,5 @@
 // The watch of a run: one thread for whatever has to happen at a time of its own:
-// time-outs of steps, the progress callback, signals. It runs only where one of
+// time-outs of steps, the progress callback, signals, a look at other processes. It runs only where one of
 // them is asked for.
 #pragma once
 
@@ -34,9 +34,10 @@ private:
 class watch {
 public:
   // `report_progress` may be null; it is called about every `interval_ns`, and not after stop().
-  // `signalled` may be null; once it gives true the run is stopped.
+  // `signalled` may be null; once it gives true the run is stopped. `beat` may be null; it is called with the time, ten
+  // times a second or more often.
   watch(run_state& run, std::vector<attempt_timer*> timers, std::function<void()> report_progress,
-        std::uint64_t interval_ns, std::function<bool()> signalled);
+        std::uint64_t interval_ns, std::function<bool()> signalled, std::function<void(std::uint64_t)> beat = nullptr);
   ~watch() { stop(); }
   watch(const watch&) = delete;
   watch& operator=(const watch&) = delete;
@@ -54,6 +55,7 @@ private:
   const std::function<void()> report_progress_;
   const std::uint64_t interval_ns_;
   const std::function<bool()> signalled_;
+  const std::function<void(std::uint64_t)> beat_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool looked_ = false;

@@ -97,11 +97,12 @@ private:
 
 std::unique_ptr<backend> open_state(const std::filesystem::path& state, const state_options& options) {
   lmdb_options below_options;
-  below_options.kept = keeping::journaled;
+  below_options.kept = options.shared ? keeping::shared : keeping::journaled;
   below_options.durability = options.durability;
   below_options.files = options.files;
   below_options.own_thread = options.applying.own_thread;
   below_options.warnings = options.warnings;
+  if (options.shared) return open_lmdb(state, below_options);
   below_options.prepare = [&](const std::filesystem::path& path, const hash_key& uuid, const journal_mark& mark) {
     prepare_journal(*options.files, path, uuid, mark);
   };

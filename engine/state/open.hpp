@@ -17,6 +17,7 @@
 namespace pawl::core {
 
 struct state_options {
+  bool shared = false;                           // by several processes: without a journal, and only in `power`
   pawl::durability durability = durability::power;
   std::uint64_t journal_bytes = std::uint64_t{256} << 20;
   std::chrono::nanoseconds flush_interval = std::chrono::milliseconds(100);  // `process`
@@ -25,7 +26,7 @@ struct state_options {
   std::vector<std::string>* warnings = nullptr;  // gets what the user should know: a sentence each
 };
 
-// Opens a state for writing, alone, and makes it where there is none. When this returns, everything that was recorded
+// Opens a state for writing, alone unless it is shared, and makes it where there is none. When this returns, everything that was recorded
 // is on the disk; folding it into LMDB goes on beside.
 //
 // Throws pawl::error: state_in_use, not_a_state, newer_format, damaged, disk_full, io; as open_lmdb does.

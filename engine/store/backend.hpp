@@ -11,6 +11,7 @@
 #pragma once
 
 #include "record/checkpoint.hpp"
+#include "store/claims.hpp"
 #include "store/tables.hpp"
 
 #include <pawl/detail/erased.hpp>
@@ -198,6 +199,8 @@ public:
   [[nodiscard]] virtual backend_totals totals() const = 0;
   // Where transactional steps write; null where there is no such place, and then they cannot be run.
   [[nodiscard]] virtual table_store* tables() { return nullptr; }
+  // Where other processes may work on the same items; null: nobody else does.
+  [[nodiscard]] virtual claim_store* claims() { return nullptr; }
 };
 
 }  // namespace pawl::core

@@ -1,0 +1,165 @@
+// A backend of one process among several on the same state: claims, the dead, and which chain the others run.
+
+#include "lmdb/backend.hpp"
+#include "lmdb/catalogue.hpp"
+#include "lmdb/long_values.hpp"
+#include "lmdb/members.hpp"
+
+#include <pawl/error.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
+
+namespace pawl::core {
+namespace {
+
+constexpr std::size_t flushes_of_a_commit = 2;
+
+// For who is about to admit a key: somebody else may have since he looked.
+std::optional<item_id> item_with_key(const transaction& txn, workflow_id workflow, std::string_view key) {
+  lmdb_key name;
+  const bool exact = make_index_key(txn.env().salt(), workflow, key, name);
+  const auto entry = txn.get(txn.env().in().index, name.bytes());
+  if (!entry) return std::nullopt;
+  std::vector<std::byte> room;
+  for (auto ids = ids_of_index_entry(name.bytes(), *entry); !ids.empty(); ids = ids.subspan(sizeof(item_id))) {
+    item_id id = 0;
+    std::memcpy(&id, ids.data(), sizeof id);
+    if (exact) return id;
+    const item_address address = address_of(workflow, id);
+    const auto row = txn.get(txn.env().in().items, item_key(address));
+    if (row && peek_row_key(whole_row(txn, address, *row, room)) == key) return id;
+  }
+  return std::nullopt;
+}
+
+void stamp(std::span<std::byte> record, item_address address) {
+  std::memcpy(record.data() + offsetof(packed_header, address), &address, sizeof address);
+}
+
+}  // namespace
+
+bool lmdb_backend::answer(write_transaction& txn, workflow_id workflow, claim_request& request, item_id& next,
+                          bool& changed) {
+  bool is_new = false;
+  if (request.item == not_stored) {
+    const auto found = item_with_key(txn, workflow, request.key);
+    request.item = found ? *found : next++;
+    is_new = !found;
+  }
+  const item_address address = address_of(workflow, request.item);
+  if (is_new) {
+    stamp(request.admission, address);
+    request.answer = claim_answer::admitted;
+  } else {
+#ifndef PAWL_CANARY
+    const auto holder = claim_of(txn, address);
+    if (holder && *holder != epoch_) {
+      request.answer = claim_answer::elsewhere;
+      return false;
+    }
+#endif
+    request.answer = claim_answer::claimed;
+  }
+  write_claim(txn, address, epoch_);
+  changed = true;
+  return is_new;
+}
+
+void lmdb_backend::claim(workflow_id workflow, std::span<claim_request> requests, std::span<const item_id> released) {
+  guarded([&] {
+    std::vector<std::span<const std::byte>> admitted;
+    folding_totals totals;
+    folding_.fold_prepared(
+        [&](write_transaction& txn) -> const batch* {
+          const auto counters = read_counters(txn, workflow);
+          if (!counters)
+            throw error(errc::bad_argument, "lmdb: items of workflow " + std::to_string(workflow) +
+                                                " are claimed, which the state does not know; open the workflow first");
+          bool changed = false;
+          for (const item_id item : released) {
+            if (claim_of(txn, address_of(workflow, item)) != epoch_) continue;
+            erase_claim(txn, address_of(workflow, item));
+            changed = true;
+          }
+          item_id next = counters->next_item;
+          for (claim_request& one : requests)
+            if (answer(txn, workflow, one, next, changed)) admitted.push_back(one.admission);
+          batch_.gather(admitted);
+          return changed ? &batch_ : nullptr;
+        },
+        totals);
+    note(totals, batch_.bytes());
+  });
+}
+
+// A record of a process was written while it sat, and so never lies here without its seat taken while it lives.
+std::vector<departed_process> lmdb_backend::bury_dead() {
+  env_->check_process();
+  std::vector<member> dead;
+  for (const member& one : read_members(read_transaction(*env_)))
+    if (one.number != epoch_ && !env_->lock().who_sits(one.number)) dead.push_back(one);
+  std::vector<departed_process> buried;
+  if (dead.empty()) return buried;
+  guarded([&] {
+    write_transaction txn(*env_);
+    folding_.check_writer(txn);
+    const std::vector<member> there = read_members(txn);  // another one may have been faster
+    for (const member& one : dead)
+      if (std::any_of(there.begin(), there.end(), [&](const member& other) { return other.number == one.number; }))
+        buried.push_back({one.pid, remove_member(txn, one.number)});
+    if (buried.empty()) return;
+    env_->reach_over(64);
+    env_->check(txn.commit(), "take over from a dead process");
+    commits_.fetch_add(1, std::memory_order_relaxed);
+    flushes_.fetch_add(flushes_of_a_commit, std::memory_order_relaxed);
+  });
+  return buried;
+}
+
+void lmdb_backend::left_behind(workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into) {
+  env_->check_process();
+  read_left_behind(read_transaction(*env_), workflow, from, most, into);
+}
+
+void lmdb_backend::unclaimed(workflow_id workflow, std::span<const item_id> items, std::vector<item_id>& into) {
+  env_->check_process();
+  const read_transaction txn(*env_);
+  for (const item_id item : items)
+    if (!claim_of(txn, address_of(workflow, item))) into.push_back(item);
+}
+
+// The pid of a living process that runs this workflow with another chain; 0 where there is none.
+std::uint64_t lmdb_backend::use_chain(write_transaction& txn, const workflow_record& workflow, bool& changed) {
+  bool noted = false;
+  const std::vector<member> members = read_members(txn);
+  for (const chain_use& use : read_chain_uses(txn)) {
+    if (use.workflow != workflow.id) continue;
+    if (use.member == epoch_) noted = use.revision == workflow.current;
+    if (use.member == epoch_ || use.revision == workflow.current || !env_->lock().who_sits(use.member)) continue;
+    const auto found =
+        std::find_if(members.begin(), members.end(), [&](const member& one) { return one.number == use.member; });
+    if (found != members.end()) return found->pid;
+  }
+  if (noted) return 0;
+  write_chain_use(txn, {epoch_, workflow.id, workflow.current});
+  changed = true;
+  return 0;
+}
+
+// What it still had is left behind, as at a death.
+void lmdb_backend::leave() noexcept {
+  try {
+    guarded([&] {
+      write_transaction txn(*env_);
+      remove_member(txn, epoch_);
+      env_->reach_over(64);
+      env_->check(txn.commit(), "leave the state");
+    });
+  } catch (...) {  // then the others find its seat free
+  }
+}
+
+}  // namespace pawl::core

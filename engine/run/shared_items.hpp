@@ -1,0 +1,81 @@
+// What a run knows of the other processes that share its state: which of its items they have, and what the dead among
+// them left behind.
+//
+// An item of the source that another process has is *set aside*: the run neither holds its input nor calls its steps, but
+// ends only when that item has ended. If its holder dies or gives it up, it is this run's, or the next one's who finds it.
+// So every run over the same source ends with every item ended, whoever did it.
+//
+// A process claims ahead only what it does in about a second: more would keep the others waiting at the end of a source.
+#pragma once
+
+#include "run/run_state.hpp"
+#include "store/claims.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <span>
+#include <vector>
+
+namespace pawl::core {
+
+class shared_items {
+public:
+  shared_items(claim_store& claims, run_state& run);
+
+  // Any thread.
+  void beat(std::uint64_t now_ns) noexcept;
+  [[nodiscard]] bool time_to_look() const noexcept { return due_.load(std::memory_order_acquire); }
+  // There is something to take up.
+  [[nodiscard]] bool has_found() const noexcept { return has_found_.load(std::memory_order_acquire); }
+  // So many items may be in flight.
+  [[nodiscard]] std::size_t limit() const noexcept { return limit_.load(std::memory_order_relaxed); }
+  // So much is set aside that no more of the source may be looked at.
+  [[nodiscard]] bool full() const noexcept { return full_.load(std::memory_order_relaxed); }
+
+  // By whoever admits. Throws pawl::error, of the storage.
+  //
+  // Takes over from the dead, and looks for items that nobody has any more.
+  void look();
+  // One of those, to be taken up or to be counted. `known`: it was set aside, and is not any more.
+  [[nodiscard]] bool next(item_id& into, bool& known);
+  void set_aside(item_id item);
+  // It was left behind, and the source has not given it yet.
+  void note_met(item_id item) { met_.insert(item); }
+  // The source gives it: true where it was left behind, and this is the first time.
+  [[nodiscard]] bool gives_met(item_id item) { return met_.erase(item) != 0; }
+  // Nobody has any of this run's items, and there is nothing to take up.
+  [[nodiscard]] bool none_left() const noexcept { return aside_.empty() && found_.empty(); }
+  [[nodiscard]] std::size_t aside() const noexcept { return aside_.size(); }
+  // Not the run's any more, though it has not ended: given back with the next claim, or with end().
+  void release(item_id item) { released_.push_back(item); }
+  void claim(std::span<claim_request> requests);
+  void note_ended(std::size_t items) noexcept { ended_ += items; }
+  void end();
+
+private:
+  static constexpr std::size_t beats_a_second = 5;
+  void tell();
+  void pace() noexcept;
+
+  claim_store& claims_;
+  run_state& run_;
+  const std::size_t least_;           // items in flight
+  std::atomic<std::uint64_t> beaten_ns_{0};
+  std::atomic<bool> due_{false};
+  std::atomic<bool> has_found_{false};
+  std::atomic<bool> full_{false};
+  std::atomic<std::size_t> limit_;
+  std::set<item_id> aside_;
+  std::set<item_id> met_;
+  std::vector<item_id> found_;        // descending, to be taken from the end
+  std::vector<item_id> released_;
+  std::vector<item_id> room_;
+  std::size_t ended_ = 0;             // since the last look
+  std::array<std::size_t, beats_a_second> paces_{};
+  std::size_t pace_at_ = 0;
+};
+
+}  // namespace pawl::core

@@ -1,0 +1,55 @@
+// Where several processes share the storage: whose an item is.
+//
+// An item that a process works on is *claimed* by it. A claim is as durable as the checkpoints: it is made in the commit
+// that admits the item or takes it up, checked in every commit that records something of it, and goes in the one that
+// records its end. Claims of a process that died are set free by any other: its items are then *left behind* until
+// somebody claims them.
+#pragma once
+
+#include "record/checkpoint.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace pawl::core {
+
+inline constexpr item_id not_stored = std::numeric_limits<item_id>::max();
+
+enum class claim_answer : std::uint8_t {
+  admitted,   // it was not stored: `admission` is recorded, and the item is the caller's
+  claimed,    // it is stored, and the caller's now; it may have ended since the caller looked
+  elsewhere,  // it is another process's
+};
+
+struct claim_request {
+  item_id item = not_stored;           // where the caller knows it; else the answer says it
+  std::string_view key;                // typed; where the item is not known
+  std::span<std::byte> admission;      // a whole checkpoint, `admitted`, of no item yet; where the item is not known
+  claim_answer answer = claim_answer::elsewhere;
+};
+
+struct departed_process {
+  std::uint64_t pid = 0;
+  std::size_t items = 0;               // that it had claimed
+};
+
+class claim_store {
+public:
+  virtual ~claim_store() = default;
+  // Gives back the claims on `released`, and answers each request; keys and items differ from each other. One commit, or
+  // none where nothing changes: recorded durably when it returns. Any thread; not beside a commit of the same thread. Throws as
+  // backend::commit.
+  virtual void claim(workflow_id workflow, std::span<claim_request> requests, std::span<const item_id> released) = 0;
+  // Sets the claims of dead processes free. Any thread.
+  [[nodiscard]] virtual std::vector<departed_process> bury_dead() = 0;
+  // Items of the workflow that the dead left behind, ids ascending from `from` on, `most` at most. Any thread.
+  virtual void left_behind(workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into) = 0;
+  // Those of `items` that nobody else has claimed. Any thread.
+  virtual void unclaimed(workflow_id workflow, std::span<const item_id> items, std::vector<item_id>& into) = 0;
+};
+
+}  // namespace pawl::core

@@ -1,0 +1,106 @@
+// One of several processes on a state, for shared_test:
+//
+//   shared_child STATE LOG FROM TO WORKERS [WORD...]
+//
+// Takes items FROM to TO-1 through three steps. Each step appends "S PID ITEM STEP" to the log when it begins and "E ..." when
+// it ends, with one write each, so that the log tells who did what when. Prints its report. Exit code 3: refused, and why
+// on standard output.
+//
+//   hold=N     the second step of item N says "H PID N 1" and then waits to be killed
+//   system=N   the same, in a child of system()
+//   longer     a chain with a fourth step
+//   window=N   of the engine
+#include <pawl/pawl.hpp>
+
+#include "support/quiet.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+namespace {
+
+int log_fd = -1;
+std::uint64_t held = ~std::uint64_t{0};
+bool in_system = false;
+
+void note(char what, std::uint64_t item, int step) {
+  const std::string line = std::string(1, what) + " " + std::to_string(::getpid()) + " " + std::to_string(item) + " " +
+                           std::to_string(step) + "\n";
+  if (::write(log_fd, line.data(), line.size()) != static_cast<ssize_t>(line.size())) std::abort();
+}
+
+void hold(std::uint64_t item) {
+  note('H', item, 1);
+  if (in_system && std::system("sleep 60") == 0) return;
+  for (;;) ::pause();
+}
+
+std::uint64_t first(std::uint64_t item) {
+  note('S', item, 0);
+  note('E', item, 0);
+  return item * 2;
+}
+
+std::uint64_t second(std::uint64_t twice) {
+  const std::uint64_t item = twice / 2;
+  note('S', item, 1);
+  if (item == held) hold(item);
+  std::this_thread::sleep_for(std::chrono::microseconds(500 + item % 7 * 500));
+  note('E', item, 1);
+  return twice + 1;
+}
+
+void third(std::uint64_t value) {
+  note('S', (value - 1) / 2, 2);
+  note('E', (value - 1) / 2, 2);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 6) return 2;
+  log_fd = ::open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const std::uint64_t from = std::strtoull(argv[3], nullptr, 10);
+  const std::uint64_t to = std::strtoull(argv[4], nullptr, 10);
+  pawl::engine_options options = pawl::test::quiet(std::strtoull(argv[5], nullptr, 10));
+  options.opening = pawl::opening::shared;
+  bool longer = false;
+  for (int i = 6; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    const auto number = [&] { return std::strtoull(argv[i] + word.find('=') + 1, nullptr, 10); };
+    if (word.starts_with("hold=") || word.starts_with("system=")) held = number();
+    in_system |= word.starts_with("system=");
+    longer |= word == "longer";
+    if (word.starts_with("window=")) options.window_items = number();
+  }
+  try {
+    pawl::engine engine(argv[1], options);
+    std::uint64_t next = from;
+    const auto source = pawl::generate([&]() -> std::optional<std::uint64_t> {
+      if (next == to) return std::nullopt;
+      return next++;
+    });
+    auto one = pawl::step<"first">(first);
+    auto two = pawl::step<"second">(second);
+    auto three = pawl::step<"third">(third);
+    const pawl::report report =
+        longer ? engine.run(pawl::workflow<"shared">(one, two, three, pawl::step<"fourth">([] {})), source)
+               : engine.run(pawl::workflow<"shared">(one, two, three), source);
+    std::printf("items %llu done %llu failed %llu duplicates %llu\n", static_cast<unsigned long long>(report.items),
+                static_cast<unsigned long long>(report.done), static_cast<unsigned long long>(report.failed),
+                static_cast<unsigned long long>(report.duplicates));
+    return 0;
+  } catch (const pawl::error& failure) {
+    std::printf("%s\n", failure.what());
+    return 3;
+  }
+}
