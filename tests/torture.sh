@@ -1,10 +1,10 @@
 #!/bin/sh
-# The long forms of what the suite tries shortly: kills, system calls that fail, file systems that are shut down, full
+# The long forms of what the suite tries shortly: kills, several processes on one state, system calls that fail, file systems that are shut down, full
 # disks, damage, fuzzing. It says what it did and what it found, as figures.
 #
 #   sh tests/torture.sh [MINUTES [PART...]]     about so many minutes in all (default 60); default: all parts
 #
-# Parts: kills faults disks damage fuzz threads. What cannot be tried here (mounting needs root) says so.
+# Parts: kills processes faults disks damage fuzz threads. What cannot be tried here (mounting needs root) says so.
 # Exit code 0 only where nothing was found.
 set -u
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 minutes=${1:-60}
 [ $# -gt 0 ] && shift
-parts=${*:-kills faults disks damage fuzz threads}
+parts=${*:-kills processes faults disks damage fuzz threads}
 seconds=$((minutes * 60))
 share=$((seconds / $(echo "$parts" | wc -w)))
 bad=0
@@ -46,7 +46,7 @@ install_missing "$build_packages" "$test_packages" '
 '
 wants() { case " $parts " in *" $1 "*) true ;; *) false ;; esac; }
 
-if wants kills || wants faults || wants disks || wants damage; then
+if wants kills || wants processes || wants faults || wants disks || wants damage; then
   say "build for release, in build/"
   configure build -DPAWL_TESTS=ON -DPAWL_BENCHES=OFF -DCMAKE_BUILD_TYPE=Release
   build build
@@ -57,6 +57,11 @@ if wants kills; then
   # A kill and the run behind it take about 150 ms here; the test alternates both durabilities.
   kills=$((share * 6))
   try "$kills kills at random" env PAWL_TEST_KILLS="$kills" "$tests/crash/kill_test" "killed at random*"
+fi
+if wants processes; then
+  # To stop and evict a process, with the run around it, takes about 3 s.
+  try "four processes, one of them killed every 100 ms; others stopped and evicted" \
+    env PAWL_TEST_SHARED_SECONDS=$((share * 3 / 4)) PAWL_TEST_EVICTIONS=$((share / 12 + 1)) "$tests/crash/shared_test"
 fi
 if wants faults; then
   try "every system call of a small run, failing and killed at" env PAWL_TEST_FAULTS=all "$tests/crash/fault_test"

@@ -120,7 +120,7 @@ std::string item_text(const worker_line& line) {
 
 std::string as_text(const std::vector<process>& all) {
   using enum table::side;
-  if (all.empty()) return "No process has this state open.\n";
+  if (all.empty()) return "No process has this state open, or those that share it do not mark what they do.\n";
   std::string text;
   for (const process& one : all) {
     text += "Process " + std::to_string(one.header.pid) + (one.alive ? ":\n" : ", which died:\n");

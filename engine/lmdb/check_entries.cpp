@@ -2,6 +2,7 @@
 
 #include "lmdb/catalogue.hpp"
 #include "lmdb/long_values.hpp"
+#include "lmdb/members.hpp"
 #include "lmdb/tables.hpp"
 #include "record/key.hpp"
 #include "store/crc32c.hpp"
@@ -82,6 +83,7 @@ public:
     check_index();
     check_files();
     check_counters();
+    check_claims();
     return made_;
   }
 
@@ -449,6 +451,19 @@ private:
                         std::to_string(named_files_) + " of them", repair, true);
   }
 
+  // They hold up others where they are wrong, and are made anew by each opening alone.
+  void check_claims() {
+    guarded("claims", "what processes have claimed", repair, true, [&] {
+      const std::vector<member> members = read_members(txn_);
+      read_claims(txn_, [&](item_address address, std::optional<std::uint64_t> holder) {
+        const auto holds = [&](const member& one) { return one.number == holder; };
+        if (!txn_.get(in_.items, item_key(address)))
+          tell_item("claims", address, {}, {}, "is claimed by a process, and is not stored", repair, true);
+        else if (holder && std::none_of(members.begin(), members.end(), holds))
+          tell_item("claims", address, {}, {}, "is claimed by a process that does not share the state", repair, true);
+      });
+    });
+  }
   void check_counters() {
     for (const auto& [id, one] : workflows_) {
       if (!one.counters || damaged_.contains(id)) continue;  // of damaged rows nobody knows what they were counted as

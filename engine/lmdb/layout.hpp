@@ -4,7 +4,7 @@
 //
 //   data.mdb     the LMDB environment; lock.mdb beside it is LMDB's own
 //   journal/     the write-ahead log in front of data.mdb (journal/format.hpp)
-//   owner        the lock of the process that has the state open (owner_lock.hpp)
+//   owner        the locks of the processes that have the state open, and who came last (owner_lock.hpp)
 //   blobs/       values above the large threshold, one file each, named EPOCH-NUMBER in decimal:
 //                the encoded value, and zeros to the end of its last block (blobs.hpp)
 //
@@ -26,6 +26,9 @@
 //   tables   u16 table, typed key                 -> u32 CRC32C of (key, what follows), u8 0, the encoded value; or
 //                                                    u8 1, u32 size, u32 CRC32C of the value, u64 number: the value
 //                                                    lies in chunks, as part 0 of item `number` of workflow 0
+//   claims   u8 0, address                        -> u32 CRC32C of (key, epoch), u32 0, u64 epoch of the process that has
+//                                                    this item; only where several share the state (members.hpp)
+//            u8 1, address                        -> nothing: its process died, and nobody has it yet
 //
 // Why the index has checksums although the row's key decides: where a key is not found, its neighbours
 // are checked, for a damaged key would lie next to where it was looked for, and taking its item for a
@@ -40,7 +43,8 @@
 //   "format"                   16 bytes "pawl state" and zeros, u32 version 1 or 2, 16 bytes uuid, u64 created us; version 2, a
 //                              copy that `pawl backup` made: 16 bytes salt, the first original's uuid: what keys of the index
 //                              and digests of inputs are hashed with (version 1: the uuid)
-//   "opened"                   u64 epoch, u8 mode (1: each group is a commit, 2: with a journal), u32 LMDB
+//   "opened"                   u64 epoch, u8 mode (1: each group is a commit, 2: with a journal, 3: as 1, by
+//                              several processes), u32 LMDB
 //                              version, u64 inode of the PID namespace, u64 when, us, u8 durability (0 power,
 //                              1 process; absent: power); rewritten by each opening for writing
 //   "journal"                  u64 lsn applied, u64 lsn durable, u8 drained; absent: 0, 0, 1. Changes with the rows it speaks of
@@ -50,6 +54,9 @@
 //                              u8 kind, u8 keep, varint version, u64 result schema, varint size, name
 //   "c", u16 workflow          u64 next item (above every id that was ever given, also to items that were removed), then
 //                              u64 the number of items in each of the five states
+//   "p", u64 epoch             a process that shares the state: u64 pid, u64 inode of its PID namespace
+//   "u", u64 epoch, u16 workflow
+//                              u16 the revision of the workflow that this process runs
 //   "d", u16 workflow          u64 when the done item that ended first had ended, us, as the last removal left it; absent:
 //                              nothing was ever removed
 //   "h", u16 workflow, u16 revision

@@ -158,6 +158,16 @@ void erase_claim(write_transaction& txn, item_address address) {
   txn.erase(txn.env().in().claims, claim_key(claimed, address).bytes());
 }
 
+void read_claims(const transaction& txn,
+                 const std::function<void(item_address address, std::optional<std::uint64_t> member)>& each) {
+  each_claim(txn, claim_key(claimed, 0).bytes(), [&](std::span<const std::byte> key, std::span<const std::byte> entry) {
+    std::optional<std::uint64_t> member;
+    if (std::to_integer<std::uint8_t>(key[0]) == claimed) member = member_of_claim(txn, key, entry);
+    each(read_big_endian(key.subspan(1)), member);
+    return true;
+  });
+}
+
 void read_left_behind(const transaction& txn, workflow_id workflow, item_id from, std::size_t most,
                       std::vector<item_id>& into) {
   each_claim(txn, claim_key(left_behind, address_of(workflow, from)).bytes(),

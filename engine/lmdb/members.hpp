@@ -15,6 +15,7 @@
 #include <pawl/error.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -49,6 +50,9 @@ void write_chain_use(write_transaction& txn, const chain_use& use);
 // It is this member's from now on, and not left behind any more.
 void write_claim(write_transaction& txn, item_address address, std::uint64_t member);
 void erase_claim(write_transaction& txn, item_address address);
+// All claims; `member` is nothing where the item was left behind.
+void read_claims(const transaction& txn,
+                 const std::function<void(item_address address, std::optional<std::uint64_t> member)>& each);
 // Items of the workflow that a dead member had claimed and nobody has since; at most `most`, ids ascending from `from`.
 void read_left_behind(const transaction& txn, workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into);
 
