@@ -3,6 +3,7 @@
 #include <pawl/maintain.hpp>
 
 #include "lmdb/catalogue.hpp"
+#include "lmdb/members.hpp"
 #include "lmdb/tables.hpp"
 #include "lmdb/transaction.hpp"
 #include "record/key.hpp"
@@ -40,8 +41,9 @@ struct whole_state {
   }
 
   // Changes what lies in LMDB, past everything.
-  void change(const std::function<void(core::write_transaction&)>& how) const {
-    core::environment env(state, core::access_mode::write, core::default_map_size(), core::owner_lock::take(state));
+  void change(const std::function<void(core::write_transaction&)>& how,
+              core::access_mode mode = core::access_mode::write) const {
+    core::environment env(state, mode, core::default_map_size(), core::owner_lock::take(state));
     core::write_transaction txn(env);
     env.set_identity(core::read_identity(txn));
     how(txn);
@@ -195,6 +197,18 @@ TEST_CASE("what follows from the items is found wrong, and made anew") {
       core::write_table_record(txn, tables[0]);
     });
     CHECK_THAT(only(verify(here.state), "counters").sentence, Contains("'totals'") && Contains("99"));
+  }
+  SECTION("claims of a process that does not share the state, and of an item that is not there") {
+    here.change(
+        [&](auto& txn) {
+          core::write_member(txn, {7, 1, 1});
+          core::write_claim(txn, here.address_of(txn, 8), 77);
+          core::write_claim(txn, core::address_of(whole_id, 5000), 7);
+          core::write_claim(txn, here.address_of(txn, 9), 7);  // nothing is wrong with this one
+        },
+        core::access_mode::share);
+    CHECK(verify(here.state).found == 2);
+    CHECK_THAT(only(verify(here.state), "claims").sentence, Contains("'8'") && Contains("does not share"));
   }
   must_be_repaired(here.state);
 }

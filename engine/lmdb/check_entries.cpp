@@ -455,12 +455,15 @@ private:
   void check_claims() {
     guarded("claims", "what processes have claimed", repair, true, [&] {
       const std::vector<member> members = read_members(txn_);
+      std::vector<std::byte> room;
       read_claims(txn_, [&](item_address address, std::optional<std::uint64_t> holder) {
         const auto holds = [&](const member& one) { return one.number == holder; };
-        if (!txn_.get(in_.items, item_key(address)))
+        const auto row = txn_.get(in_.items, item_key(address));
+        if (!row)
           tell_item("claims", address, {}, {}, "is claimed by a process, and is not stored", repair, true);
         else if (holder && std::none_of(members.begin(), members.end(), holds))
-          tell_item("claims", address, {}, {}, "is claimed by a process that does not share the state", repair, true);
+          tell_item("claims", address, peek_row_key(whole_row(txn_, address, *row, room)), {},
+                    "is claimed by a process that does not share the state", repair, true);
       });
     });
   }

@@ -28,11 +28,13 @@ void journal_machine::plant() {
 }
 
 void journal_machine::kill() {
+  ++crash_states_;
   files_ = files_->after_kill();
   plant();
 }
 
 void journal_machine::cut_power() {
+  ++crash_states_;
   files_ = files_->after_power_cut(random_);
   plant();
   recorded_ = durable_;

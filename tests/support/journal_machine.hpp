@@ -34,6 +34,8 @@ public:
   // The crash that came last: what does the next life find?
   void kill();
   void cut_power();
+  // Of all machines: how often a disk was left by a crash, and looked at.
+  [[nodiscard]] static std::uint64_t crash_states() noexcept { return crash_states_; }
   [[nodiscard]] std::mt19937_64& random() { return random_; }
   [[nodiscard]] memory_files& files() { return *files_; }
   [[nodiscard]] std::uint64_t operations() const { return files_->operations(); }
@@ -50,6 +52,7 @@ private:
   void append(core::journal& log);
   void plant();
 
+  static inline std::uint64_t crash_states_ = 0;
   std::mt19937_64 random_;
   machine_faults faults_;
   std::unique_ptr<memory_files> files_;
