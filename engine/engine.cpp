@@ -275,7 +275,7 @@ void check_shared(const detail::chain& chain) {
   for (const detail::erased_step& step : chain.steps) {
     if (step.kind == step_kind::transactional) refuse("the transactional step '" + step.name + "'");
     if (step.loop) refuse("the loop '" + step.name + "'");
-    if (step.fan) refuse("the children of step '" + step.name + "'");
+    if (step.fan) refuse("step '" + step.name + "', which makes children (pawl::each or pawl::parallel),");
   }
   if (!chain.input_is_key && chain.input->encode == nullptr)
     refuse("an input of type " + std::string(chain.input->cpp_name) +
@@ -393,8 +393,12 @@ private:
   // What .retain says. The run is over and recorded, whatever becomes of this.
   void retain(report& made) {
     const std::optional<detail::retain_rule>& rule = run_.chain->retain;
-    if (!rule || made.stopped || shares(owner_.options)) return;
+    if (!rule || made.stopped) return;
     const std::string& name = run_.chain->name;
+    if (shares(owner_.options)) {
+      owner_.logger->info("event=retention_waits workflow={} reason=\"the state is shared; open it alone\"", name);
+      return;
+    }
     try {
       owner_.store->settle();
       const auto view = owner_.store->read();
@@ -472,8 +476,8 @@ report engine::resume_erased(std::shared_ptr<const detail::chain> chain, const r
 template <class Change>
 void engine::impl::amend(const std::string& workflow, const Change& change) {
   if (shares(options))
-    throw error(errc::bad_argument, "engine: items are changed by a process that has the state alone; close this engine "
-                                    "and open one with opening::exclusive");
+    throw error(errc::bad_argument, "engine: rerun, retry, skip and prune need the state alone: close all engines that share "
+                                    "it, and open one with opening::exclusive for them");
   throw_if_failed();
   const admission_ticket ticket(*this, workflow);
   store->settle();
@@ -521,8 +525,8 @@ prune_report engine::prune(std::string_view workflow, const retain_options& limi
 
 void engine::impl::check_submits() const {
   if (shares(options))
-    throw error(errc::bad_argument, "engine: where several processes share a state, items come from the sources of runs; "
-                                    "open the engine with opening::exclusive to submit them one by one");
+    throw error(errc::bad_argument, "engine: open, submit and find need the state alone (opening::exclusive); where several "
+                                    "processes share it, items come from the sources of runs, and result() reads what came of them");
 }
 
 void engine::open_erased(std::shared_ptr<const detail::chain> chain, const run_options& options) {

@@ -50,7 +50,13 @@ int evict(const std::string& state, std::int64_t pid) {
   struct stat status {};
   if (::stat((std::filesystem::path(state) / "owner").c_str(), &status) != 0)
     throw error(errc::not_a_state, "evict: there is no state " + state + "; check the path");
-  if (pid <= 0 || !has_it_open(state, pid)) throw_no_such(state, pid);
+  if (pid == 0) {
+    output out;
+    for (const pid_t one : core::other_owners(state)) out << std::to_string(one) + "\n";
+    out.finish();
+    return exit_ok;
+  }
+  if (pid < 0 || !has_it_open(state, pid)) throw_no_such(state, pid);
   const core::descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
   if (!process && errno != ESRCH) core::throw_file_error(errno, "look at process " + std::to_string(pid) + " of", state);
   if (process && has_it_open(state, pid)) {
@@ -82,14 +88,14 @@ void add_evict(CLI::App& tool, std::function<int()>& chosen) {
   };
   const auto what = std::make_shared<asked>();
   CLI::App* const command = tool.add_subcommand("evict", "Kill a process that has a state open, so that others can go on");
-  command->add_option("PID", what->pid, "The process; errors and `pawl top` name it")->required();
+  command->add_option("PID", what->pid, "The process; 0: tell which processes have the state open")->required();
   add_state_directory(*command, what->state);
   command->footer(
       "Example:\n  pawl evict 4711 crawl.pawl\n\n"
       "For a process that is stopped or hangs: where several share the state, its items are nobody else's as long as it\n"
       "lives, and one that is stopped in the middle of a commit keeps all others from recording anything. It is killed\n"
       "(SIGKILL), whatever it does; nothing that it had recorded is lost. Only a process that has this state open is\n"
-      "ever killed.");
+      "ever killed. With 0 for a PID nothing is done, and those that have it open are told, one in a line.");
   command->callback([what, &chosen] { chosen = [what] { return evict(what->state, what->pid); }; });
 }
 

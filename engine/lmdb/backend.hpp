@@ -52,6 +52,8 @@ public:
   [[nodiscard]] table_store* tables() override { return this; }
   [[nodiscard]] claim_store* claims() override { return shared_ ? this : nullptr; }
   void claim(workflow_id workflow, std::span<claim_request> requests, std::span<const item_id> released) override;
+  void release_all(workflow_id workflow) override;
+  void withdraw() noexcept override;
   [[nodiscard]] std::vector<departed_process> bury_dead() override;
   void left_behind(workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into) override;
   void unclaimed(workflow_id workflow, std::span<const item_id> items, std::vector<item_id>& into) override;
@@ -69,6 +71,7 @@ public:
 private:
   void check_usable() const;
   void leave() noexcept;
+  void fail() noexcept;
   [[nodiscard]] std::uint64_t use_chain(write_transaction& txn, const workflow_record& workflow, bool& changed);
   // Writes what follows of the answer where it is the caller's; true where it is new.
   bool answer(write_transaction& txn, workflow_id workflow, claim_request& request, item_id& next, bool& changed);
@@ -84,6 +87,7 @@ private:
   const std::uint64_t epoch_;
   const bool shared_;
   std::mutex writing_;  // LMDB has one writer; a second one in the same thread would wait for itself
+  std::vector<blob_name> unused_;  // of admissions that are somebody else's
   batch batch_;
   folding folding_;
   std::atomic<bool> failed_{false};
@@ -100,10 +104,10 @@ auto lmdb_backend::guarded(Action&& action) {
   try {
     return action();
   } catch (const error& failure) {
-    if (failure.code() != errc::disk_full) failed_.store(true, std::memory_order_relaxed);
+    if (failure.code() != errc::disk_full) fail();
     throw;
   } catch (...) {
-    failed_.store(true, std::memory_order_relaxed);
+    fail();
     throw;
   }
 }

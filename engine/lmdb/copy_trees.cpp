@@ -129,7 +129,8 @@ private:
     each(in_.meta, [&](bytes key, bytes value) {
       const std::string_view name(reinterpret_cast<const char*>(key.data()), key.size());
       const bool is_counter = plan_.derive && (name.starts_with('c') || name.starts_with('h'));
-      if (!is_counter) fresh_.append(fresh_.in().meta, key, value);
+      const bool is_of_processes = name.starts_with('p') || name.starts_with('u');  // who shared the state: not the copy
+      if (!is_counter && !is_of_processes) fresh_.append(fresh_.in().meta, key, value);
     });
     if (!plan_.identity) return;
     write_identity(fresh_.txn(), *plan_.identity);

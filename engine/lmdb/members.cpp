@@ -1,9 +1,12 @@
 #include "lmdb/members.hpp"
 
+#include "lmdb/long_values.hpp"
+#include "record/row.hpp"
 #include "store/crc32c.hpp"
 
 #include <array>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -70,6 +73,32 @@ void each_claim(const transaction& txn, std::span<const std::byte> from, Each&& 
   if (status != MDB_NOTFOUND) txn.env().check(status, "read");
 }
 
+// One whose row cannot be read is: whoever takes it up says so.
+bool is_under_way(const transaction& txn, item_address address) {
+  const auto entry = txn.get(txn.env().in().items, item_key(address));
+  if (!entry) return false;
+  try {
+    std::vector<std::byte> room;
+    row stored;
+    read_row(whole_row(txn, address, *entry, room), address, row_part::head, stored);
+    return stored.state == item_state::pending || stored.state == item_state::in_progress;
+  } catch (const error& failure) {
+    if (failure.code() != errc::damaged) throw;
+    return true;
+  }
+}
+
+std::vector<item_address> claims_between(const transaction& txn, std::uint64_t number, item_address from, item_address last) {
+  std::vector<item_address> found;
+  each_claim(txn, claim_key(claimed, from).bytes(), [&](std::span<const std::byte> key, std::span<const std::byte> entry) {
+    const item_address address = read_big_endian(key.subspan(1));
+    if (std::to_integer<std::uint8_t>(key[0]) != claimed || address > last) return false;
+    if (member_of_claim(txn, key, entry) == number) found.push_back(address);
+    return true;
+  });
+  return found;
+}
+
 }  // namespace
 
 std::vector<member> read_members(const transaction& txn) {
@@ -94,24 +123,25 @@ void check_member(const transaction& txn, std::uint64_t number) {
               "lmdb: this process was taken for dead by others that share " + txn.env().state().string() +
                   ", because its locks on the file `owner` were lost (something in this process read and closed that "
                   "file, or removed it), and its items are theirs now; it writes nothing more, what it had acknowledged "
-                  "is safe; close the engine, open it again, and leave `owner` alone");
+                  "is safe; end all processes that have this state open, start them again, and leave `owner` alone");
 }
 
 std::size_t remove_member(write_transaction& txn, std::uint64_t number) {
-  std::vector<item_address> had;
-  each_claim(txn, claim_key(claimed, 0).bytes(), [&](std::span<const std::byte> key, std::span<const std::byte> entry) {
-    if (std::to_integer<std::uint8_t>(key[0]) != claimed) return false;
-    if (member_of_claim(txn, key, entry) == number) had.push_back(read_big_endian(key.subspan(1)));
-    return true;
-  });
-  for (const item_address address : had) {
-    txn.erase(txn.env().in().claims, claim_key(claimed, address).bytes());
+  std::size_t left = 0;
+  for (const item_address address : claims_between(txn, number, 0, std::numeric_limits<item_address>::max())) {
+    erase_claim(txn, address);
+    if (!is_under_way(txn, address)) continue;
     txn.put(txn.env().in().claims, claim_key(left_behind, address).bytes(), {});
+    ++left;
   }
   for (const chain_use& use : read_chain_uses(txn))
     if (use.member == number) txn.erase(txn.env().in().meta, use_key(number, use.workflow).bytes());
   txn.erase(txn.env().in().meta, member_key(number).bytes());
-  return had.size();
+  return left;
+}
+
+std::vector<item_address> claims_of(const transaction& txn, std::uint64_t number, workflow_id workflow) {
+  return claims_between(txn, number, address_of(workflow, 0), address_of(workflow, 0) | ((item_address{1} << item_bits) - 1));
 }
 
 void remove_all_members(write_transaction& txn) {

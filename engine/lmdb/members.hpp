@@ -31,8 +31,10 @@ struct member {
 void write_member(write_transaction& txn, const member& one);
 // Throws pawl::error(state_in_use) where it is none any more.
 void check_member(const transaction& txn, std::uint64_t number);
-// With its claims, which are left behind then: for whoever finds them. How many there were.
+// With its claims. Those on items that have not ended are left behind then: for whoever finds them. How many.
 std::size_t remove_member(write_transaction& txn, std::uint64_t number);
+// The items of the workflow that this member has claimed.
+[[nodiscard]] std::vector<item_address> claims_of(const transaction& txn, std::uint64_t number, workflow_id workflow);
 // Everything of this page: for who has the state alone.
 void remove_all_members(write_transaction& txn);
 

@@ -87,9 +87,15 @@ std::unique_ptr<environment> open_environment(const std::filesystem::path& state
   return env;
 }
 
-// It sits before its record can be seen.
-void become_member(write_transaction& txn, environment& env, std::uint64_t number) {
-  env.lock().take_seat(number);
+// It sits before its record can be seen, at `number` or the next one that is free. LMDB tells its readers apart by pid, so all must be of one namespace; of those that
+// came at the same moment, refuse_other_namespace may have seen none.
+void become_member(write_transaction& txn, environment& env, std::uint64_t& number) {
+  for (const member& one : read_members(txn))
+    if (one.pid_namespace != own_pid_namespace() && env.lock().who_sits(one.number))
+      throw error(errc::state_in_use, "lmdb: " + env.state().string() + " is shared by process " + std::to_string(one.pid) +
+                                          " of another PID namespace (container); share it from there, or when that process "
+                                          "has ended");
+  while (!env.lock().take_seat(number)) ++number;
   write_member(txn, {number, static_cast<std::uint64_t>(::getpid()), own_pid_namespace()});
 }
 

@@ -114,9 +114,17 @@ owner_lock owner_lock::join(const std::filesystem::path& state) {
   return lock;
 }
 
-void owner_lock::take_seat(std::uint64_t number) {
+bool owner_lock::take_seat(std::uint64_t number) {
   struct flock wanted = seat(number);
-  if (::fcntl(fd_.get(), F_SETLK, &wanted) != 0) throw_file_error(errno, "lock a place in", path_);
+  if (::fcntl(fd_.get(), F_SETLK, &wanted) == 0) return true;
+  if (errno != EACCES && errno != EAGAIN) throw_file_error(errno, "lock a place in", path_);
+  return false;
+}
+
+void owner_lock::leave_seat(std::uint64_t number) noexcept {
+  struct flock wanted = seat(number);
+  wanted.l_type = F_UNLCK;
+  static_cast<void>(::fcntl(fd_.get(), F_SETLK, &wanted));
 }
 
 std::optional<pid_t> owner_lock::who_sits(std::uint64_t number) const {

@@ -38,8 +38,10 @@ public:
   static owner_lock join(const std::filesystem::path& state);
   [[nodiscard]] bool held() const noexcept { return static_cast<bool>(fd_); }
 
-  // Of who shares. A number is nobody's seat twice.
-  void take_seat(std::uint64_t number);
+  // Of who shares. A number is nobody's seat twice. False where somebody has it: a process that died before its opening was
+  // recorded may not have come to its end yet.
+  [[nodiscard]] bool take_seat(std::uint64_t number);
+  void leave_seat(std::uint64_t number) noexcept;
   // The pid of the process that has this seat, 0 where it cannot be told from here; nothing where it is free. Never for
   // one's own.
   [[nodiscard]] std::optional<pid_t> who_sits(std::uint64_t number) const;

@@ -35,6 +35,15 @@ std::optional<item_id> item_with_key(const transaction& txn, workflow_id workflo
   return std::nullopt;
 }
 
+// The file that it names, if its payload is a large one.
+void note_unused(std::span<const std::byte> admission, std::vector<blob_name>& into) {
+  const checkpoint one = checkpoint_at(admission.data());
+  if ((one.header.flags & checkpoint_flag::large) == 0) return;
+  large_object named;
+  std::memcpy(&named, one.payload.data(), sizeof named);
+  into.push_back({named.epoch, named.number});
+}
+
 void stamp(std::span<std::byte> record, item_address address) {
   std::memcpy(record.data() + offsetof(packed_header, address), &address, sizeof address);
 }
@@ -50,6 +59,7 @@ bool lmdb_backend::answer(write_transaction& txn, workflow_id workflow, claim_re
     is_new = !found;
   }
   const item_address address = address_of(workflow, request.item);
+  if (!is_new && !request.admission.empty()) note_unused(request.admission, unused_);
   if (is_new) {
     stamp(request.admission, address);
     request.answer = claim_answer::admitted;
@@ -71,6 +81,7 @@ bool lmdb_backend::answer(write_transaction& txn, workflow_id workflow, claim_re
 void lmdb_backend::claim(workflow_id workflow, std::span<claim_request> requests, std::span<const item_id> released) {
   guarded([&] {
     std::vector<std::span<const std::byte>> admitted;
+    unused_.clear();
     folding_totals totals;
     folding_.fold_prepared(
         [&](write_transaction& txn) -> const batch* {
@@ -92,7 +103,34 @@ void lmdb_backend::claim(workflow_id workflow, std::span<claim_request> requests
         },
         totals);
     note(totals, batch_.bytes());
+    blobs_->discard(0, unused_);  // no snapshot shows them
   });
+}
+
+void lmdb_backend::release_all(workflow_id workflow) {
+  guarded([&] {
+    write_transaction txn(*env_);
+    folding_.check_writer(txn);
+    const auto mine = claims_of(txn, epoch_, workflow);
+    if (mine.empty()) return;
+    for (const item_address address : mine) erase_claim(txn, address);
+    env_->reach_over(64);
+    env_->check(txn.commit(), "give back what a run had claimed");
+    commits_.fetch_add(1, std::memory_order_relaxed);
+    flushes_.fetch_add(flushes_of_a_commit, std::memory_order_relaxed);
+  });
+}
+
+void lmdb_backend::withdraw() noexcept {
+  if (!env_->is_own_process()) return;
+  const std::scoped_lock lock(writing_);
+  fail();
+}
+
+// Nothing more is written. Whoever shares the state need not wait for what this process had: to them it is dead.
+void lmdb_backend::fail() noexcept {
+  failed_.store(true, std::memory_order_relaxed);
+  if (shared_) env_->lock().leave_seat(epoch_);
 }
 
 // A record of a process was written while it sat, and so never lies here without its seat taken while it lives.

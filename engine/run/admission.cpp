@@ -44,7 +44,7 @@ std::size_t admission::window() const noexcept {
 }
 
 bool admission::has_room() const noexcept {
-  if (shared_ && shared_->time_to_look()) return !run_.stopping();
+  if (shared_ && (shared_->time_to_look() || has_deferred_.load(std::memory_order_relaxed))) return !run_.stopping();
   if (children_ != nullptr && !children_->has_some()) return false;
   if (submitted_ != nullptr && submitted_->waiting() == 0 && !submitted_->closed()) return false;
   const bool some_left = (!exhausted_.load(std::memory_order_acquire) && !(shared_ && shared_->full())) ||
@@ -78,10 +78,11 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
   // A caller that has work already gets as many as it asks for; another one also some for those who have none.
   const std::size_t tries_at_most = shared_ ? shared_group_size : own_before != 0 ? most : group_size;
   const std::uint64_t began_ns = now_ns_ = run_.time.now_ns();
+  if (!deferred_.empty() && !run_.stopping()) take_deferred();
   std::size_t pulled = 0;
   // Items that are done cost a look-up and no place: go on until there is something to run.
   const int rounds = submitted_ != nullptr ? 1 : rounds_at_most;
-  for (int round = 0; round < rounds && has_room_now(); ++round) {
+  for (int round = 0; round < rounds && (has_room_now() || !group_.empty()); ++round) {
     if (own.size() != own_before || recorded_.size() + so_far.waiting != 0) break;
     for (std::size_t tries = 0; tries < tries_at_most && has_room_now(); ++tries) {
       if (!pull()) break;
@@ -150,7 +151,8 @@ bool admission::pull_one() {
   }
   item->key_hash = key_table::hash(item->key);
   if (!in_flight_.insert(item)) {
-    note_repeated(*in_flight_.find(item->key, item->key_hash));
+    if (shared_ && defer(item)) return true;
+    run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
     item->key.clear();
     drop(item);
     return true;
@@ -178,6 +180,7 @@ bool admission::pull_unfinished() {
   }
   now_ns_ = run_.time.now_ns();
   ++new_items_;
+  if (shared_) static_cast<void>(seen_.insert(next_unfinished_.id));
   if (!next_unfinished_.problem.empty()) {
     run_.count(item_state::failed);
     run_.note_end(item_state::failed, next_unfinished_.key, 0, next_unfinished_.problem);
@@ -190,9 +193,11 @@ bool admission::pull_unfinished() {
   item->bytes = run_.layout.size();
   item->key.swap(next_unfinished_.key);
   item->key_hash = key_table::hash(item->key);
-  if (!in_flight_.insert(item))
+  if (!in_flight_.insert(item)) {
+    if (shared_ && defer(item)) return true;
     throw error(errc::damaged, "run: two items of the state have the key '" + printable_key(item->key) +
                                    "'; run `pawl verify` on the state");
+  }
   bytes_change_ += item->bytes;
   group_.push_back(item);
   return true;
@@ -223,12 +228,6 @@ void admission::give_up_source(errc code, const std::string& sentence) {
                       "; what was admitted before it is finished and recorded; mend it and run again")));
 }
 
-// The source gives an item that this run has met before: for the first time, if others had left it behind.
-void admission::note_repeated(const active_item& item) {
-  if (shared_ && shared_->gives_met(item.id)) return;
-  run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
-}
-
 // Puts an item that is not to run back into the pool.
 void admission::drop(active_item* item) {
   if (std::exchange(item->claimed, false) && !item->ended) shared_->release(item->id);
@@ -237,6 +236,7 @@ void admission::drop(active_item* item) {
     bytes_change_ -= item->bytes;
   }
   destroy_values(run_.layout, *item);
+  item->foreign = false;
   if (item->submitted != nullptr) left_.push(std::exchange(item->submitted, nullptr));
   if (item->child_of != nullptr) children_->left(*item);
   pool_.give_back(item);
@@ -326,9 +326,14 @@ void admission::settle(active_item* item, found& so_far) {
   }
 }
 
+// As it is, without being run.
+void admission::count(const active_item& item, item_state state) {
+  if (!item.foreign) run_.count(state);
+}
+
 // It concerns this item alone: counted and named, and left in the state as it is for someone to look at.
 void admission::leave_out(active_item* item, std::string_view reason) {
-  run_.count(item_state::failed);
+  count(*item, item_state::failed);
   run_.note_end(item_state::failed, item->key, item->step, reason);
   item->state = item_state::failed;
   note_outcome(*item, item_state::failed, reason);
@@ -443,12 +448,16 @@ bool admission::retire(item_group& items, bool may_wait) {
   std::array<std::uint64_t, 5> ended{};
   const log_position recorded = run_.store.recorded();
   for (active_item* item : items) {
-    if (item->exit == child_exit::as_it_is) ++ended[static_cast<std::size_t>(item->state)];
+    if (item->foreign) [[unlikely]] run_.counts.taken_over.fetch_add(item->ended ? 1 : 0, std::memory_order_relaxed);
+    else if (item->exit == child_exit::as_it_is) ++ended[static_cast<std::size_t>(item->state)];
     if (item->crashes != crash_history::none && item->ended) [[unlikely]] forget_crashes(*item);
     if ((item->is_new || submitted_ != nullptr) && !ascending_) unseen_.add(item->key_hash, recorded);
     drop(item);
   }
-  if (shared_) shared_->note_ended(items.size());
+  if (shared_) {
+    shared_->note_ended(items.size());
+    if (!deferred_.empty()) has_deferred_.store(true, std::memory_order_relaxed);
+  }
   items.clear();
   for (std::size_t state = 0; state < ended.size(); ++state)
     if (ended[state] != 0) run_.count(static_cast<item_state>(state), ended[state]);
@@ -462,6 +471,7 @@ bool admission::retire(item_group& items, bool may_wait) {
 }
 
 void admission::update_finished() {
+  if (run_.stopping() && !deferred_.empty()) drop_deferred();
   if (pool_.in_use() != 0 || !(exhausted_.load(std::memory_order_relaxed) || run_.stopping())) return;
   if (shared_ && !finished() && !end_sharing()) return;
   if (!finished_.exchange(true, std::memory_order_acq_rel)) run_.ready.wake_all();

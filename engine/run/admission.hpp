@@ -68,10 +68,12 @@ public:
   // Items in flight. Up to date where nobody admits or retires.
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_.load(std::memory_order_acquire); }
   // Where the state is shared: now and then, by any thread.
-  void beat(std::uint64_t now_ns) noexcept {
+  void beat(std::uint64_t now_ns) {
     if (shared_) shared_->beat(now_ns);
   }
   [[nodiscard]] bool is_shared() const noexcept { return shared_ != nullptr; }
+  // The run is over, and what it wrote is durable or never will be: others get what it had and did not end.
+  void end_of_run(bool durable);
   // The source said that there is no more. False after a stop that came before.
   [[nodiscard]] bool exhausted() const noexcept { return exhausted_.load(std::memory_order_acquire); }
 
@@ -111,6 +113,12 @@ private:
   void settle_claim(const wanted_claim& wanted, const claim_request& request, found& so_far);
   void write_admission(active_item& item);
   void set_aside(active_item* item);
+  [[nodiscard]] bool failed_elsewhere(const stored_item& stored) const;
+  void count_as_others_left_it(const stored_item& stored);
+  void count_aside();
+  [[nodiscard]] bool defer(active_item* item);
+  void take_deferred();
+  void drop_deferred();
   bool left_by_others(active_item& item, const stored_item& stored);
   [[nodiscard]] bool end_sharing();
   [[nodiscard]] std::size_t window() const noexcept;
@@ -122,7 +130,6 @@ private:
   [[nodiscard]] std::uint64_t count_vanished(fan& from);
   void end_group_of_children();
   [[nodiscard]] bool is_first(active_item& item);
-  void note_repeated(const active_item& item);
   [[nodiscard]] static bool waits_for_siblings(const active_item& item) noexcept;
   bool read_key(active_item& item);
   void give_up_source(errc code, const std::string& sentence);
@@ -130,6 +137,7 @@ private:
   void settle_stored(active_item* item, const stored_item& stored, found& so_far);
   void leave_unfinished(active_item* item, const stored_item& stored, std::string_view reason);
   void leave_out(active_item* item, std::string_view reason);
+  void count(const active_item& item, item_state state);
   void tell_settled(active_item& item, const stored_item& stored);
   void refresh();
   void expect_group();
@@ -189,6 +197,8 @@ private:
   std::vector<claim_request> requests_;   // the same
   std::vector<wanted_claim> wanted_;      // the same
   item_group settled_;                    // the same: of those that stay in it
+  item_group deferred_;                   // given by the source while they are in flight without it
+  std::atomic<bool> has_deferred_{false}; // and something has left
   resumer resume_;
   stored_item stored_;               // the last one looked for
   buffer_encoder input_bytes_;

@@ -34,24 +34,21 @@ bool admission::pull_left_behind() {
   while (shared_->next(id, known)) {
     stored_item stored;
     if (!resume_.view().load(run_.workflow.id, id, stored)) continue;  // it was removed
+    const bool finished = stored.state == item_state::done || stored.state == item_state::skipped;
     const std::uint64_t key_hash = key_table::hash(stored.key);
     if (in_flight_.find(stored.key, key_hash) != nullptr) {  // the source has just given it (again)
       if (known) shared_->set_aside(id);
       continue;
     }
-    if (!known) {
-      if (!seen_.insert(id)) continue;  // the source gave it before, and it has ended
-      ++new_items_;
-      shared_->note_met(id);
-    }
-    if (stored.state == item_state::done || stored.state == item_state::skipped) {
-      run_.count(stored.state);
-      run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+    if (!known && (finished || seen_.contains(id))) continue;  // where the source has given it this run has it, or had it
+    if (known && (finished || failed_elsewhere(stored))) {
+      count_as_others_left_it(stored);
       continue;
     }
     active_item* item = pool_.take();
     now_ns_ = run_.time.now_ns();
     item->is_new = false;
+    item->foreign = !known;
     item->id = id;
     item->ordinal = ++pulled_;
     item->bytes = run_.layout.size();
@@ -63,6 +60,46 @@ bool admission::pull_left_behind() {
     return true;
   }
   return false;
+}
+
+// While this run was under way: it was another process's attempt.
+bool admission::failed_elsewhere(const stored_item& stored) const {
+  return stored.state == item_state::failed && stored.updated_us >= run_.started_us;
+}
+
+void admission::count_as_others_left_it(const stored_item& stored) {
+  run_.count(stored.state);
+  if (stored.state == item_state::failed) run_.note_end(stored.state, stored.key, stored.reached, stored.error);
+  run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+}
+
+// The key is in flight: true where it is so as a foreign item, behind which this one waits.
+bool admission::defer(active_item* item) {
+  if (!in_flight_.find(item->key, item->key_hash)->foreign) return false;
+  bytes_change_ += item->bytes;
+  deferred_.push_back(item);
+  return true;
+}
+
+// Items that the source gave while what others had left of them was in flight, and is not any more.
+void admission::take_deferred() {
+  std::size_t left = 0;
+  for (active_item* item : deferred_) {
+    if (in_flight_.insert(item)) group_.push_back(item);
+    else deferred_[left++] = item;
+  }
+  deferred_.resize(left);
+  has_deferred_.store(false, std::memory_order_relaxed);
+}
+
+// The run is being stopped: they are as they were left.
+void admission::drop_deferred() {
+  for (active_item* item : std::exchange(deferred_, {})) {
+    if (item->values[0] == nullptr) run_.count(item_state::in_progress);  // of the state, and counted among its items
+    bytes_change_ -= item->bytes;
+    item->key.clear();
+    drop(item);
+  }
 }
 
 // Has this item something to do, as far as the snapshot shows? What cannot be told is told when it is settled.
@@ -135,6 +172,10 @@ void admission::claim_group(found& so_far) {
     }
     if (!requests_.empty()) {
       shared_->claim(requests_);
+      for (std::size_t i = 0; i < wanted_.size(); ++i) {
+        wanted_[i].item->id = requests_[i].item;
+        wanted_[i].item->claimed = requests_[i].answer != claim_answer::elsewhere;
+      }
       refresh();
     }
   } catch (...) {
@@ -167,14 +208,12 @@ bool admission::wants_claim_or_trouble(active_item& item) {
 void admission::settle_claim(const wanted_claim& wanted, const claim_request& request, found& so_far) {
   active_item* const item = wanted.item;
   const bool has_input = item->values[0] != nullptr;
-  item->id = request.item;
-  item->claimed = request.answer != claim_answer::elsewhere;
   if (request.answer == claim_answer::claimed) {
     settled_.push_back(item);
     return;
   }
   if (has_input && !is_first(*item)) {  // its other one is another process's, and set aside
-    note_repeated(*item);
+    run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
     drop(item);
     return;
   }
@@ -196,7 +235,7 @@ void admission::settle_claim(const wanted_claim& wanted, const claim_request& re
 }
 
 void admission::set_aside(active_item* item) {
-  shared_->set_aside(item->id);
+  if (!item->foreign) shared_->set_aside(item->id);
   drop(item);
 }
 
@@ -207,11 +246,8 @@ bool admission::left_by_others(active_item& item, const stored_item& stored) {
     set_aside(&item);
     return true;
   }
-  // Failed while this run was under way: by another process, whose attempt it was.
-  if (stored.state != item_state::failed || stored.updated_us < run_.started_us) return false;
-  run_.count(stored.state);
-  run_.note_end(stored.state, item.key, stored.reached, stored.error);
-  run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+  if (!failed_elsewhere(stored)) return false;
+  if (!item.foreign) count_as_others_left_it(stored);
   drop(&item);
   return true;
 }
@@ -220,13 +256,41 @@ bool admission::left_by_others(active_item& item, const stored_item& stored) {
 // where the run is stopped.
 bool admission::end_sharing() {
   if (!run_.stopping() && !shared_->none_left()) return false;
-  run_.count(item_state::in_progress, shared_->aside());
+  if (!shared_->aside().empty()) count_aside();
+  return true;
+}
+
+// The run is stopped: they are told as they are.
+void admission::count_aside() {
+  std::uint64_t told = 0;
   try {
-    shared_->end();
+    resume_.refresh();
+    for (const item_id id : shared_->aside()) {
+      stored_item stored;
+      if (!resume_.view().load(run_.workflow.id, id, stored)) continue;
+      ++told;
+      run_.count(stored.state);
+      if (stored.state != item_state::pending && stored.state != item_state::in_progress)
+        run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+    }
+    resume_.release();
   } catch (...) {
     run_.note_failure(std::current_exception());
   }
-  return true;
+  run_.count(item_state::in_progress, shared_->aside().size() - told);
+}
+
+void admission::end_of_run(bool durable) {
+  if (!shared_) return;
+  if (!durable) {
+    shared_->withdraw();
+    return;
+  }
+  try {
+    shared_->end_of_run(run_.stopping() || run_.ready.broken());
+  } catch (...) {
+    run_.note_failure(std::current_exception());
+  }
 }
 
 }  // namespace pawl::core

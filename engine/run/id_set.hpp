@@ -33,6 +33,12 @@ public:
     }
     return true;
   }
+  [[nodiscard]] bool contains(std::uint64_t id) const {
+    const std::size_t number = static_cast<std::size_t>(id >> 16);
+    if (number >= pages_.size()) return false;
+    const page& one = pages_[number];
+    return one.full || (one.bits && (one.bits->words[(id & 0xffff) >> 6] & std::uint64_t{1} << (id & 63)) != 0);
+  }
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
 private:

@@ -52,6 +52,7 @@ struct run_counts {
   std::array<std::atomic<std::uint64_t>, 5> by_state{};
   std::atomic<std::uint64_t> settled_before{0};
   std::atomic<std::uint64_t> vanished{0};
+  std::atomic<std::uint64_t> taken_over{0};
   std::atomic<std::uint64_t> duplicates{0};
   std::atomic<std::uint64_t> resumed{0};
   std::atomic<std::uint64_t> steps_saved{0};

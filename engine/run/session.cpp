@@ -222,6 +222,7 @@ report make_report(const run_state& run, const crew& workers, const backend_tota
   made.in_progress = state(item_state::in_progress);
   made.settled_before = counts.settled_before;
   made.vanished = counts.vanished;
+  made.taken_over = counts.taken_over;
   made.duplicates = counts.duplicates;
   made.resumed = counts.resumed;
   made.steps_saved = counts.steps_saved;
@@ -274,12 +275,13 @@ void end_children(const run_state& run) {
 }
 
 // What is left to do when the workers have come to their end.
-report conclude(run_state& run, const admission& entry, crew& workers, const backend_totals& before,
+report conclude(run_state& run, admission& entry, crew& workers, const backend_totals& before,
                 std::optional<watch>& watcher, progress_maker& progress_of) {
   const run_options& options = run.settings.options;
   end_children(run);
   const bool durable = workers.drain();
   if (watcher) watcher->stop();
+  entry.end_of_run(durable);
   if (run.children != nullptr) run.children->count_left();
   if (!durable) std::rethrow_exception(run.log.failure());
   run.store.flush();  // also where that is not asked of each step: what the report counts is on the disk

@@ -27,7 +27,7 @@ std::string told_of(const crash_entry& entry) {
 void admission::settle_stored(active_item* item, const stored_item& stored, found& so_far) {
   item->id = stored.id;
   if (!is_first(*item)) {
-    if (children_ == nullptr) note_repeated(*item);
+    if (children_ == nullptr) run_.counts.duplicates.fetch_add(1, std::memory_order_relaxed);
     drop(item);
     return;
   }
@@ -63,8 +63,8 @@ void admission::tell_settled(active_item& item, const stored_item& stored) {
 
 // What only a run over its source can take up stays as it is recorded.
 void admission::leave_unfinished(active_item* item, const stored_item& stored, std::string_view reason) {
-  run_.count(stored.state);
-  run_.note_left(item->key, item->step, stored.state, reason);
+  count(*item, stored.state);
+  if (!item->foreign) run_.note_left(item->key, item->step, stored.state, reason);
   if (item->submitted != nullptr) note_outcome(*item->submitted, stored.state, reason);
   if (item->child_of != nullptr) {
     item->state = item_state::failed;  // for its parent, which cannot wait for it
@@ -120,9 +120,9 @@ void admission::decide(active_item* item, const stored_item& stored, found& so_f
   switch (said.kind) {
     case verdict_kind::stay:
       forget_crashes(*item);
-      run_.count(stored.state);
+      count(*item, stored.state);
       tell_settled(*item, stored);
-      run_.counts.settled_before.fetch_add(1, std::memory_order_relaxed);
+      run_.counts.settled_before.fetch_add(item->foreign ? 0 : 1, std::memory_order_relaxed);
       drop(item);
       return;
     case verdict_kind::held:

@@ -44,11 +44,15 @@ public:
   // none where nothing changes: recorded durably when it returns. Any thread; not beside a commit of the same thread. Throws as
   // backend::commit.
   virtual void claim(workflow_id workflow, std::span<claim_request> requests, std::span<const item_id> released) = 0;
+  // Gives back all that this process has claimed of the workflow: no run of it is under way any more. Any thread.
+  virtual void release_all(workflow_id workflow) = 0;
+  // This process records nothing more, and counts as dead from here on: others take over what it had. Any thread.
+  virtual void withdraw() noexcept = 0;
   // Sets the claims of dead processes free. Any thread.
   [[nodiscard]] virtual std::vector<departed_process> bury_dead() = 0;
   // Items of the workflow that the dead left behind, ids ascending from `from` on, `most` at most. Any thread.
   virtual void left_behind(workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into) = 0;
-  // Those of `items` that nobody else has claimed. Any thread.
+  // Those of `items` that nobody else has claimed. (Own claims that were given back do not count any more.) Any thread.
   virtual void unclaimed(workflow_id workflow, std::span<const item_id> items, std::vector<item_id>& into) = 0;
 };
 

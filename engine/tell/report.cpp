@@ -85,6 +85,8 @@ std::string to_string(const report& what) {
                         what.stopped ? " (stopped)" : "");
   text += fmt::format(" in {}", duration_text(what.seconds));
   if (what.settled_before != 0) text += fmt::format("\n  {} were settled by an earlier run", grouped(what.settled_before));
+  if (what.taken_over != 0)
+    text += fmt::format("\n  {} more were left behind by other processes, and brought to their end", grouped(what.taken_over));
   if (what.resumed != 0)
     text += fmt::format("\n  {} went on inside themselves, which saved {} steps", grouped(what.resumed),
                         grouped(what.steps_saved));
@@ -137,11 +139,11 @@ std::string to_json(const report& what) {
   children += ']';
   return fmt::format(
       R"({{"workflow":{},"items":{},"done":{},"failed":{},"skipped":{},"pending":{},"in_progress":{},)"
-      R"("settled_before":{},"vanished":{},"duplicates":{},"resumed":{},"steps_saved":{},"changed_inputs":{},"redone":{},"migrated":{},)"
+      R"("settled_before":{},"taken_over":{},"vanished":{},"duplicates":{},"resumed":{},"steps_saved":{},"changed_inputs":{},"redone":{},"migrated":{},)"
       R"("held":{},"removed":{},"left":{},"stopped":{},"seconds":{},"steps":{},"items_per_second":{},"steps_per_second":{},"commits":{},"bytes":{},)"
       R"("step_reports":{},"changes":{},"first_failures":{},"first_skips":{},"first_left":{},"children":{}}})",
       json_string(what.workflow), what.items, what.done, what.failed, what.skipped, what.pending, what.in_progress,
-      what.settled_before, what.vanished, what.duplicates, what.resumed, what.steps_saved, what.changed_inputs, what.redone, what.migrated,
+      what.settled_before, what.taken_over, what.vanished, what.duplicates, what.resumed, what.steps_saved, what.changed_inputs, what.redone, what.migrated,
       what.held, what.removed, what.left, what.stopped, what.seconds, what.steps, what.items_per_second(), what.steps_per_second(), what.commits,
       what.bytes, steps, changes, entries_json(what.first_failures), entries_json(what.first_skips),
       entries_json(what.first_left), children);

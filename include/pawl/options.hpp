@@ -95,17 +95,20 @@ enum class durability : std::uint8_t {
 /// Who may have the state directory open.
 enum class opening : std::uint8_t {
   exclusive,  ///< one process; a second one is refused with the pid of the first
-  /// Any number of processes of one machine, each of which says so. They run the same program over the same items, or over
-  /// parts of them, or different workflows; **an item is in one process at a time**, and a run ends when every item of its
-  /// source has ended, whichever process did it. When a process dies, whichever way, the others that run its workflow
-  /// take its items over within a second, at the step that each had reached; a stopped one (SIGSTOP) lives, until
-  /// `pawl evict PID`. Every record is a commit of LMDB, shared by what gathered, and always survives power loss.
+  /// Any number of processes of one machine, each of which says so. They run the same program over the same items (with the
+  /// same inputs: a changed one is done again), or over parts of them, or different workflows; **an item is in one process
+  /// at a time**, and a run ends when every item of its source has ended, whichever process did it: also where another one
+  /// backs off, or is stopped, for long. stop() ends the run of one process. When a process dies, whichever way, the others
+  /// that run its workflow take its items over within a second, at the step that each had reached, unless they are waiting
+  /// for their own source; a stopped one (SIGSTOP) lives, until `pawl evict PID`. Every record is a commit of LMDB, shared by
+  /// what gathered, and always survives power loss.
   ///
   /// Refused, with a sentence: durability::process, threads other than workers, workflows with a transactional step, a
-  /// pawl::loop or children, inputs that are not recorded, submit(), and rerun, retry, skip and prune (open the state
-  /// alone for those). .retain waits for that, too. Crashes are not counted against items (max_crashes). Limits of steps
-  /// (concurrency, rate, batches) count in each process for itself. A second process with another chain of a workflow
-  /// that is being run is refused. A state that a process had alone and left without closing it must be opened alone once.
+  /// pawl::loop, pawl::each or pawl::parallel, inputs that are not recorded, open(), submit() and find(), and rerun, retry,
+  /// skip and prune (open the state alone for those). .retain waits for that, too, and says so in the log. Crashes are not
+  /// counted against items (max_crashes), and `pawl top` shows nothing. Limits of steps (concurrency, rate, batches) count in
+  /// each process for itself. A second process with another chain of a workflow that is being run is refused. A state that a
+  /// process had alone and left without closing it must be opened alone, and closed, once.
   shared,
 };
 

@@ -74,7 +74,10 @@ struct report {
   std::uint64_t pending = 0;      ///< admitted, no step completed: only where the run was stopped, or of those `left`
   std::uint64_t in_progress = 0;  ///< some step completed or tried, not ended: likewise
 
-  std::uint64_t settled_before = 0;  ///< of the items: ended in an earlier run and left as they were
+  std::uint64_t settled_before = 0;  ///< of the items: ended in an earlier run and left as they were; with opening::shared
+                                     ///< also those that another process ended during this one
+  std::uint64_t taken_over = 0;      ///< with opening::shared: left behind by a process that died, given by nobody's source
+                                     ///< here, and brought to their end; not counted as items
   std::uint64_t vanished = 0;        ///< of children: recorded, but not given by their parent's source; not counted as items
   std::uint64_t duplicates = 0;      ///< further occurrences of a key in the source; not counted as items
   std::uint64_t resumed = 0;         ///< of the items: taken up behind at least one completed step
@@ -88,7 +91,7 @@ struct report {
 
   bool stopped = false;        ///< by engine::stop, a stop token or a signal, before the source was exhausted
   double seconds = 0;          ///< wall time of the run, until everything was durable
-  std::uint64_t steps = 0;     ///< steps completed in this run
+  std::uint64_t steps = 0;     ///< steps completed in this run, by this process
   std::uint64_t commits = 0;   ///< of the backend, in this run
   std::uint64_t bytes = 0;     ///< of checkpoints, in this run
 

@@ -483,7 +483,7 @@ TEST_CASE("what several processes cannot agree on is refused with a sentence") {
   CHECK(refusal([&] { static_cast<void>(engine.run(loop, items)); }).find("the loop 'rounds'") != std::string::npos);
   const auto plain = pawl::workflow<"plain">(pawl::step<"first">([](const std::uint64_t& number) { return number; }));
   CHECK(refusal([&] { static_cast<void>(engine.submit(plain, std::uint64_t{1})); }).find("sources of runs") != std::string::npos);
-  CHECK(refusal([&] { static_cast<void>(engine.retry("plain")); }).find("has the state alone") != std::string::npos);
+  CHECK(refusal([&] { static_cast<void>(engine.retry("plain")); }).find("need the state alone") != std::string::npos);
   CHECK(engine.run(plain, items).done == 3);
   CHECK(engine.run(plain, items).settled_before == 3);
   CHECK(engine.resume(plain).items == 0);
