@@ -179,8 +179,11 @@ bool admission::pull_unfinished() {
     return false;
   }
   now_ns_ = run_.time.now_ns();
+  if (shared_ && !seen_.insert(next_unfinished_.id)) {  // it was left behind, and found before
+    pool_.give_back(item);
+    return true;
+  }
   ++new_items_;
-  if (shared_) static_cast<void>(seen_.insert(next_unfinished_.id));
   if (!next_unfinished_.problem.empty()) {
     run_.count(item_state::failed);
     run_.note_end(item_state::failed, next_unfinished_.key, 0, next_unfinished_.problem);
@@ -193,11 +196,9 @@ bool admission::pull_unfinished() {
   item->bytes = run_.layout.size();
   item->key.swap(next_unfinished_.key);
   item->key_hash = key_table::hash(item->key);
-  if (!in_flight_.insert(item)) {
-    if (shared_ && defer(item)) return true;
+  if (!in_flight_.insert(item))
     throw error(errc::damaged, "run: two items of the state have the key '" + printable_key(item->key) +
                                    "'; run `pawl verify` on the state");
-  }
   bytes_change_ += item->bytes;
   group_.push_back(item);
   return true;

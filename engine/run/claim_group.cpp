@@ -48,7 +48,8 @@ bool admission::pull_left_behind() {
     active_item* item = pool_.take();
     now_ns_ = run_.time.now_ns();
     item->is_new = false;
-    item->foreign = !known;
+    item->foreign = !known && unfinished_ == nullptr;
+    if (!known && !item->foreign && seen_.insert(id)) ++new_items_;  // the source is all that is unfinished
     item->id = id;
     item->ordinal = ++pulled_;
     item->bytes = run_.layout.size();
@@ -95,7 +96,6 @@ void admission::take_deferred() {
 // The run is being stopped: they are as they were left.
 void admission::drop_deferred() {
   for (active_item* item : std::exchange(deferred_, {})) {
-    if (item->values[0] == nullptr) run_.count(item_state::in_progress);  // of the state, and counted among its items
     bytes_change_ -= item->bytes;
     item->key.clear();
     drop(item);

@@ -10,6 +10,8 @@
 //   system=N   the same, in a child of system()
 //   longer     a chain with a fourth step
 //   window=N   of the engine
+//   quick      steps that take no time
+//   shuffled   items in another order in each process, and each of them twice
 #include <pawl/pawl.hpp>
 
 #include "support/quiet.hpp"
@@ -17,20 +19,23 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 namespace {
 
 int log_fd = -1;
 std::uint64_t held = ~std::uint64_t{0};
 bool in_system = false;
+bool quick = false;
 
 void note(char what, std::uint64_t item, int step) {
   const std::string line = std::string(1, what) + " " + std::to_string(::getpid()) + " " + std::to_string(item) + " " +
@@ -54,7 +59,7 @@ std::uint64_t second(std::uint64_t twice) {
   const std::uint64_t item = twice / 2;
   note('S', item, 1);
   if (item == held) hold(item);
-  std::this_thread::sleep_for(std::chrono::microseconds(500 + item % 7 * 500));
+  if (!quick) std::this_thread::sleep_for(std::chrono::microseconds(500 + item % 7 * 500));
   note('E', item, 1);
   return twice + 1;
 }
@@ -74,27 +79,29 @@ int main(int argc, char** argv) {
   pawl::engine_options options = pawl::test::quiet(std::strtoull(argv[5], nullptr, 10));
   options.opening = pawl::opening::shared;
   bool longer = false;
+  std::vector<std::uint64_t> items;
+  for (std::uint64_t item = from; item < to; ++item) items.push_back(item);
   for (int i = 6; i < argc; ++i) {
     const std::string_view word = argv[i];
     const auto number = [&] { return std::strtoull(argv[i] + word.find('=') + 1, nullptr, 10); };
     if (word.starts_with("hold=") || word.starts_with("system=")) held = number();
     in_system |= word.starts_with("system=");
     longer |= word == "longer";
+    quick |= word == "quick";
+    if (word == "shuffled") {
+      items.insert(items.end(), items.begin(), items.begin() + static_cast<std::ptrdiff_t>(to - from));
+      std::shuffle(items.begin(), items.end(), std::mt19937(static_cast<unsigned>(::getpid())));
+    }
     if (word.starts_with("window=")) options.window_items = number();
   }
   try {
     pawl::engine engine(argv[1], options);
-    std::uint64_t next = from;
-    const auto source = pawl::generate([&]() -> std::optional<std::uint64_t> {
-      if (next == to) return std::nullopt;
-      return next++;
-    });
     auto one = pawl::step<"first">(first);
     auto two = pawl::step<"second">(second);
     auto three = pawl::step<"third">(third);
     const pawl::report report =
-        longer ? engine.run(pawl::workflow<"shared">(one, two, three, pawl::step<"fourth">([] {})), source)
-               : engine.run(pawl::workflow<"shared">(one, two, three), source);
+        longer ? engine.run(pawl::workflow<"shared">(one, two, three, pawl::step<"fourth">([] {})), items)
+               : engine.run(pawl::workflow<"shared">(one, two, three), items);
     std::printf("items %llu done %llu failed %llu duplicates %llu\n", static_cast<unsigned long long>(report.items),
                 static_cast<unsigned long long>(report.done), static_cast<unsigned long long>(report.failed),
                 static_cast<unsigned long long>(report.duplicates));

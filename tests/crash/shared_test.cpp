@@ -4,6 +4,7 @@
 #include <pawl/pawl.hpp>
 
 #include "support/catch.hpp"
+#include "support/child_process.hpp"
 #include "support/error_of.hpp"
 #include "support/quiet.hpp"
 #include "support/run_tool.hpp"
@@ -13,18 +14,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <random>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -393,6 +398,133 @@ TEST_CASE("what a dead process had and no source of a living one gives is done b
   CHECK(here.wait_for('E', 3));
   here.kill(*second);
   CHECK(third->wait() == 0);
+}
+
+TEST_CASE("whatever the order, and however often the sources give an item, nobody waits for what is done") {
+  for (int round = 0; round < 6; ++round) {
+    const scene here;
+    std::array<std::unique_ptr<process>, 4> all;
+    for (auto& one : all) one = here.start(0, 250, {"2", "quick", "shuffled"});
+    for (auto& one : all) CHECK(one->wait() == 0);
+    for (auto& one : all) CHECK(one->said == "items 250 done 250 failed 0 duplicates 250\n");
+    const verdict found = judge(here);
+    CAPTURE(found.wrong);
+    CHECK(found.wrong.empty());
+    CHECK(found.begun == 750);
+  }
+}
+
+TEST_CASE("a run that is stopped records what it has completed, and leaves its items to others") {
+  const temp_dir dir;
+  auto options = quiet(1);
+  options.opening = pawl::opening::shared;
+  std::atomic<int> first = 0;
+  std::atomic<int> second = 0;
+  pawl::engine* to_stop = nullptr;
+  const auto chain = pawl::workflow<"stopped">(pawl::pure<"first">([&](std::uint64_t item) {
+                                                 ++first;
+                                                 if (to_stop != nullptr) to_stop->stop();
+                                                 return item;
+                                               }),
+                                               pawl::step<"second">([&](std::uint64_t) { ++second; }));
+  pawl::engine engine(dir / "state", options);
+  to_stop = &engine;
+  const pawl::report stopped = engine.run(chain, std::vector<std::uint64_t>{7});
+  CHECK(stopped.items == 1);
+  CHECK(stopped.in_progress == 1);
+  to_stop = nullptr;
+  CHECK(run_tool({"verify", dir / "state"}).code == 0);
+  CHECK(engine.run(chain, std::vector<std::uint64_t>{7}).done == 1);
+  CHECK(first == 1);
+  CHECK(second == 1);
+}
+
+struct order {
+  std::uint64_t id = 0;
+  std::string text;
+};
+
+TEST_CASE("what a dead process left behind is finished with its own input, and done again where the source gives another") {
+  const temp_dir dir;
+  auto options = quiet(1);
+  options.opening = pawl::opening::shared;
+  std::vector<std::string> said;
+  bool dies = true;
+  const auto chain = pawl::workflow<"orders">(pawl::step<"check">([](const order& one) { return one.text; }),
+                                              pawl::step<"say">([&](const std::string& text) {
+                                                if (dies) ::kill(::getpid(), SIGKILL);
+                                                said.push_back(text);
+                                              }))
+                         .key(&order::id);
+  pawl::test::child_process child([&](int) {
+    pawl::engine engine(dir / "state", options);
+    static_cast<void>(engine.run(chain, std::vector<order>{{1, "old"}, {2, "old"}}));
+    return 0;
+  });
+  REQUIRE(child.wait() == -SIGKILL);
+  dies = false;
+  pawl::engine engine(dir / "state", options);
+  SECTION("the source gives one with another input, and not the other") {
+    const pawl::report made = engine.run(chain, std::vector<order>{{1, "new"}, {3, "new"}});
+    CHECK(made.items == 2);
+    CHECK(made.done == 2);
+    CHECK(made.changed_inputs == 1);
+    CHECK(made.taken_over <= 2);  // whether it was met before the source gave it is a matter of time
+    CHECK(std::count(said.begin(), said.end(), "new") == 2);
+    CHECK(std::count(said.begin(), said.end(), "old") >= 1);
+  }
+  SECTION("they are all that is unfinished") {
+    const pawl::report made = engine.resume(chain);
+    CHECK(made.items == 2);
+    CHECK(made.done == 2);
+    CHECK(said == std::vector<std::string>{"old", "old"});
+  }
+  CHECK(engine.run(chain, std::vector<order>{{2, "old"}}).settled_before == 1);
+}
+
+TEST_CASE("items that wait for their next attempt hold up no others") {
+  const temp_dir dir;
+  auto options = quiet(2);
+  options.opening = pawl::opening::shared;
+  std::atomic<int> failures = 0;
+  std::atomic<int> others = 0;
+  std::atomic<int> others_before = 0;
+  const auto chain = pawl::workflow<"waits">(pawl::step<"try">([&](std::uint64_t item, pawl::context& ctx) {
+                                               if (item >= 8) {
+                                                 ++others;
+                                               } else if (ctx.attempt() == 1) {
+                                                 ++failures;
+                                                 throw std::runtime_error("not yet");
+                                               } else if (item == 0) {
+                                                 others_before = others.load();
+                                               }
+                                             }).retry({.attempts = 2, .first_delay = std::chrono::seconds(3), .jitter = 0}));
+  std::vector<std::uint64_t> items(500);
+  for (std::size_t i = 0; i < items.size(); ++i) items[i] = i;
+  pawl::engine engine(dir / "state", options);
+  CHECK(engine.run(chain, items).done == 500);
+  CHECK(failures == 8);
+  CHECK(others_before == 492);
+}
+
+TEST_CASE("large inputs that two processes record at once leave one file") {
+  const temp_dir dir;
+  const auto run = [&] {
+    auto options = quiet(1);
+    options.opening = pawl::opening::shared;
+    pawl::engine engine(dir / "state", options);
+    const auto chain = pawl::workflow<"large">(pawl::step<"first">([](const order&) {}), pawl::step<"second">([] {}))
+                           .key(&order::id);
+    std::vector<order> items;
+    for (std::uint64_t i = 0; i < 40; ++i) items.push_back({i, std::string(300'000, 'x')});
+    return engine.run(chain, items).done == 40 ? 0 : 1;
+  };
+  pawl::test::child_process one([&](int) { return run(); });
+  pawl::test::child_process other([&](int) { return run(); });
+  CHECK(one.wait() == 0);
+  CHECK(other.wait() == 0);
+  const auto files = std::filesystem::directory_iterator(dir / "state/blobs");
+  CHECK(std::distance(begin(files), end(files)) == 0);  // done items have no input any more
 }
 
 TEST_CASE("another chain of a workflow that is being run is refused, and names the process that runs it") {

@@ -9,6 +9,7 @@
 #include "lmdb/owner_lock.hpp"
 #include "lmdb/transaction.hpp"
 #include "store/crc32c.hpp"
+#include "support/child_process.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <pawl/inspect.hpp>
@@ -71,16 +72,20 @@ std::map<fs::path, bytes> files_of(const fs::path& folder) {
   return all;
 }
 
-// As it is on the disk while an engine has it open: with a journal.
+// With a journal that is not folded in.
 const std::map<fs::path, bytes>& left_by_a_kill() {
   static const std::map<fs::path, bytes> made = [] {
     const test::temporary_directory dir;
-    {
-      engine first(dir.path() / "state", small());
-      static_cast<void>(first.run(shop(), std::vector<std::string>(keys().begin(), keys().end() - 1)));
-    }
-    engine second(dir.path() / "state", small());
-    static_cast<void>(second.run(shop(), keys()));
+    test::child_process child([&](int) {
+      {
+        engine first(dir.path() / "state", small());
+        static_cast<void>(first.run(shop(), std::vector<std::string>(keys().begin(), keys().end() - 1)));
+      }
+      engine second(dir.path() / "state", small());
+      static_cast<void>(second.run(shop(), keys()));
+      return ::kill(::getpid(), SIGKILL);
+    });
+    must(child.wait() == -SIGKILL);
     return files_of(dir.path() / "state");
   }();
   return made;
