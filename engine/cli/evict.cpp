@@ -10,8 +10,8 @@
 #include <CLI/CLI.hpp>
 
 #include <poll.h>
-#include <sys/syscall.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace pawl::cli {
 namespace {
@@ -28,7 +29,7 @@ constexpr int patience_ms = 10'000;
 
 bool has_it_open(const std::filesystem::path& state, std::int64_t pid) {
   const auto owners = core::other_owners(state);
-  return std::find(owners.begin(), owners.end(), static_cast<pid_t>(pid)) != owners.end();
+  return std::find(owners.begin(), owners.end(), pid) != owners.end();
 }
 
 std::string list_of(const std::vector<pid_t>& owners) {

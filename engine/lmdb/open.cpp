@@ -16,6 +16,8 @@
 namespace pawl::core {
 namespace {
 
+constexpr int seats_tried_max = 1000;  // those of processes that are just dying
+
 std::size_t map_size_of(const lmdb_options& options) {
   return options.map_size != 0 ? options.map_size : default_map_size();
 }
@@ -87,15 +89,18 @@ std::unique_ptr<environment> open_environment(const std::filesystem::path& state
   return env;
 }
 
-// It sits before its record can be seen, at `number` or the next one that is free. LMDB tells its readers apart by pid, so all must be of one namespace; of those that
-// came at the same moment, refuse_other_namespace may have seen none.
+// It sits before its record can be seen, at `number` or the next one that is free. All must be of one namespace, and of those
+// that came at the same moment refuse_other_namespace may have seen none.
 void become_member(write_transaction& txn, environment& env, std::uint64_t& number) {
   for (const member& one : read_members(txn))
     if (one.pid_namespace != own_pid_namespace() && env.lock().who_sits(one.number))
       throw error(errc::state_in_use, "lmdb: " + env.state().string() + " is shared by process " + std::to_string(one.pid) +
                                           " of another PID namespace (container); share it from there, or when that process "
                                           "has ended");
-  while (!env.lock().take_seat(number)) ++number;
+  for (int left = seats_tried_max; !env.lock().take_seat(number); ++number)
+    if (--left == 0)
+      throw error(errc::state_in_use, "lmdb: the places for processes in " + (env.state() / "owner").string() +
+                                          " are locked by another program; find out which one holds locks on that file");
   write_member(txn, {number, static_cast<std::uint64_t>(::getpid()), own_pid_namespace()});
 }
 

@@ -19,12 +19,12 @@
 // run/claim_group.cpp.
 #pragma once
 
+#include "record/record_group.hpp"
 #include "run/id_set.hpp"
 #include "run/item.hpp"
 #include "run/key_table.hpp"
 #include "run/ready_queue.hpp"
 #include "run/resume.hpp"
-#include "record/record_group.hpp"
 #include "run/run_state.hpp"
 #include "run/shared_items.hpp"
 #include "run/submitted_items.hpp"
@@ -67,7 +67,7 @@ public:
   [[nodiscard]] bool has_room() const noexcept;
   // Items in flight. Up to date where nobody admits or retires.
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_.load(std::memory_order_acquire); }
-  // Where the state is shared: now and then, by any thread.
+  // Where the state is shared: by the run's watch, as often as it likes.
   void beat(std::uint64_t now_ns) {
     if (shared_) shared_->beat(now_ns);
   }

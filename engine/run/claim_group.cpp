@@ -179,7 +179,7 @@ void admission::claim_group(found& so_far) {
       refresh();
     }
   } catch (...) {
-    run_.fail(std::current_exception());  // the storage failed, or the process was taken for dead: nothing is claimed
+    run_.fail(std::current_exception());  // the storage failed, or the process was taken for dead; what is claimed goes back at the end
     for (active_item* item : group_) drop(item);
     group_.clear();
     return;
@@ -290,6 +290,7 @@ void admission::end_of_run(bool durable) {
     shared_->end_of_run(run_.stopping() || run_.ready.broken());
   } catch (...) {
     run_.note_failure(std::current_exception());
+    shared_->withdraw();  // else others would wait for what it has, as long as the engine is open
   }
 }
 

@@ -60,8 +60,8 @@ struct alignas(cache_line) active_item {
   std::uint16_t step = 0;            // the step that comes next; steps.size() when all are completed
   bool ended = false;                // its last checkpoint is written; `state` says how it ended
   bool is_new = false;               // admitted by this run: snapshots may not show it yet
-  bool foreign = false;              // the same: left behind by another one, and not given by this run's source
   bool claimed = false;              // where several processes share the state: for this one
+  bool foreign = false;              // the same: left behind by another one, and not given by this run's source
   bool let_out = false;              // of a step's rate_gate, and not back yet
   bool started = false;              // at most once: the start of its next step is recorded
   bool backing_off = false;          // goes to the timers when its checkpoint is acknowledged

@@ -49,7 +49,10 @@ void shared_items::beat(std::uint64_t now_ns) {
 }
 
 void shared_items::tend() {
-  if (const auto released = take_released(); !released.empty()) claims_.claim(run_.workflow.id, {}, released);
+  {
+    const std::scoped_lock turn(claiming_);
+    if (const auto released = take_released(); !released.empty()) claims_.claim(run_.workflow.id, {}, released);
+  }
   for (const departed_process& one : claims_.bury_dead())
     run_.logger.log(one.items != 0 ? spdlog::level::warn : spdlog::level::info,
                     "event=process_gone pid={} items={} state=left_behind", one.pid, one.items);
@@ -120,7 +123,10 @@ std::vector<item_id> shared_items::take_released() {
   return std::exchange(released_, {});
 }
 
-void shared_items::claim(std::span<claim_request> requests) { claims_.claim(run_.workflow.id, requests, take_released()); }
+void shared_items::claim(std::span<claim_request> requests) {
+  const std::scoped_lock turn(claiming_);
+  claims_.claim(run_.workflow.id, requests, take_released());
+}
 
 void shared_items::end_of_run(bool all) {
   const std::scoped_lock lock(releasing_);

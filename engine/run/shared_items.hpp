@@ -79,6 +79,8 @@ private:
   std::atomic<bool> has_found_{false};
   std::atomic<bool> full_{false};
   std::atomic<std::size_t> limit_;
+  // Held until what was taken out of released_ is committed: an item that is claimed anew meanwhile must not be given back.
+  std::mutex claiming_;
   std::mutex releasing_;
   std::vector<item_id> released_;
   std::set<item_id> aside_;

@@ -50,6 +50,12 @@ int number_from(const char* variable, int otherwise) {
   return text != nullptr ? std::atoi(text) : otherwise;
 }
 
+pawl::engine_options shared_by(std::size_t workers) {
+  pawl::engine_options options = quiet(workers);
+  options.opening = pawl::opening::shared;
+  return options;
+}
+
 class scene;
 
 class process {
@@ -416,8 +422,7 @@ TEST_CASE("whatever the order, and however often the sources give an item, nobod
 
 TEST_CASE("a run that is stopped records what it has completed, and leaves its items to others") {
   const temp_dir dir;
-  auto options = quiet(1);
-  options.opening = pawl::opening::shared;
+  auto options = shared_by(1);
   std::atomic<int> first = 0;
   std::atomic<int> second = 0;
   pawl::engine* to_stop = nullptr;
@@ -446,8 +451,7 @@ struct order {
 
 TEST_CASE("what a dead process left behind is finished with its own input, and done again where the source gives another") {
   const temp_dir dir;
-  auto options = quiet(1);
-  options.opening = pawl::opening::shared;
+  auto options = shared_by(1);
   std::vector<std::string> said;
   bool dies = true;
   const auto chain = pawl::workflow<"orders">(pawl::step<"check">([](const order& one) { return one.text; }),
@@ -484,8 +488,7 @@ TEST_CASE("what a dead process left behind is finished with its own input, and d
 
 TEST_CASE("items that wait for their next attempt hold up no others") {
   const temp_dir dir;
-  auto options = quiet(2);
-  options.opening = pawl::opening::shared;
+  auto options = shared_by(2);
   std::atomic<int> failures = 0;
   std::atomic<int> others = 0;
   std::atomic<int> others_before = 0;
@@ -510,8 +513,7 @@ TEST_CASE("items that wait for their next attempt hold up no others") {
 TEST_CASE("large inputs that two processes record at once do not stay in two files each") {
   const temp_dir dir;
   const auto run = [&] {
-    auto options = quiet(1);
-    options.opening = pawl::opening::shared;
+    auto options = shared_by(1);
     pawl::engine engine(dir / "state", options);
     const auto chain = pawl::workflow<"large">(pawl::step<"first">([](const order&) {}), pawl::step<"second">([] {}))
                            .key(&order::id);
@@ -592,8 +594,7 @@ TEST_CASE("a state whose journal is not folded in is opened alone before it can 
 
 TEST_CASE("what several processes cannot agree on is refused with a sentence") {
   const temp_dir dir;
-  auto options = quiet();
-  options.opening = pawl::opening::shared;
+  auto options = shared_by(1);
   const auto refusal = [](auto&& call) {
     const pawl::error refused = error_of(call);
     CHECK(refused.code() == pawl::errc::bad_argument);
@@ -624,8 +625,7 @@ TEST_CASE("what several processes cannot agree on is refused with a sentence") {
 
 TEST_CASE("failures, retries, skips and changed inputs are as they are alone") {
   const temp_dir dir;
-  auto options = quiet(3);
-  options.opening = pawl::opening::shared;
+  auto options = shared_by(3);
   const auto chain = pawl::workflow<"orders">(
                          pawl::pure<"read">([](const order& one) { return one.text; }),
                          pawl::step<"check">(
