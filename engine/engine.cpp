@@ -15,6 +15,7 @@
 #include "run/recorded_chain.hpp"
 #include "run/session.hpp"
 #include "slots/slot_store.hpp"
+#include "store/claims.hpp"
 #include "state/open.hpp"
 #include "store/table_access.hpp"
 #include "store/workflows.hpp"
@@ -60,8 +61,8 @@ struct engine::impl {
         options(chosen),
         logger(chosen.logger ? chosen.logger : core::default_logger()),
         store(open_store(path, chosen, *logger)),
-        slots(shares(chosen) ? nullptr : open_slots(path, chosen, *store, *logger)),
-        flight(shares(chosen) ? nullptr : open_flight(path, chosen, *store, *logger)),
+        slots(open_slots(path, chosen, *store, *logger)),
+        flight(open_flight(path, chosen, *store, *logger)),
         log(*store, chosen.threads != threads::none),
         submitted(*store, chosen, [this](const auto& chain, const run_options& run) { return begin(chain, run); }) {}
 
@@ -83,11 +84,12 @@ struct engine::impl {
   }
 
   static std::unique_ptr<core::slot_store> open_slots(const std::filesystem::path& path, const engine_options& chosen,
-                                                      const core::backend& store, spdlog::logger& tell) {
+                                                      core::backend& store, spdlog::logger& tell) {
     std::vector<std::string> warnings;
-    const auto directory = std::filesystem::absolute(path).lexically_normal() / "slots";
+    const auto directory = std::filesystem::canonical(path) / "slots";
     auto opened = std::make_unique<core::slot_store>(core::machine_files(), directory, store.uuid(), chosen.durability,
-                                                     std::filesystem::exists(directory), warnings);
+                                                     std::filesystem::exists(directory), warnings,
+                                                     store.claims() != nullptr ? store.claims()->own_number() : 0);
     for (const std::string& warning : warnings) tell.warn("event=state_warning reason=\"{}\"", core::printable(warning));
     return opened;
   }
@@ -96,13 +98,20 @@ struct engine::impl {
                                                             const engine_options& chosen, core::backend& store,
                                                             spdlog::logger& tell) {
     core::flight_options how;
-    how.directory = std::filesystem::absolute(path).lexically_normal() / "flight";
+    how.directory = std::filesystem::canonical(path) / "flight";
     how.slots = std::max<std::size_t>(64, 4 * settings_of(chosen, {}).workers);
     how.handlers = chosen.crash_handlers;
     how.max_crashes = chosen.max_crashes;
+    core::flight_company company;
+    core::claim_store* const claims = store.claims();
+    if (claims != nullptr) {
+      company.own = claims->own_number();
+      company.is_there = [claims](std::uint64_t number) { return claims->is_there(number); };
+    }
     std::vector<std::string> warnings;
     std::vector<std::string> told;
-    auto opened = std::make_unique<core::flight_recorder>(core::machine_files(), how, store, warnings, told);
+    auto opened = std::make_unique<core::flight_recorder>(core::machine_files(), how, store,
+                                                          claims != nullptr ? &company : nullptr, warnings, told);
     for (const std::string& one : told) tell.warn("{}", one);
     for (const std::string& warning : warnings) tell.warn("event=state_warning reason=\"{}\"", core::printable(warning));
     return opened;
@@ -273,8 +282,6 @@ void check_shared(const detail::chain& chain) {
                                         "opening::exclusive");
   };
   for (const detail::erased_step& step : chain.steps) {
-    if (step.kind == step_kind::transactional) refuse("the transactional step '" + step.name + "'");
-    if (step.loop) refuse("the loop '" + step.name + "'");
     if (step.fan) refuse("step '" + step.name + "', which makes children (pawl::each or pawl::parallel),");
   }
   if (!chain.input_is_key && chain.input->encode == nullptr)

@@ -21,6 +21,9 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <memory>
+#include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -68,9 +71,10 @@ fatal_note fault_in(std::uint64_t call) { return {call, fatal_cause::fault, SIGS
 constexpr oom_counters one_killed{.group = 0, .in_group = 0, .in_machine = 1};
 
 struct recorder_of {
-  explicit recorder_of(const std::filesystem::path& directory, std::uint32_t max_crashes = 3, bool handlers = false)
+  explicit recorder_of(const std::filesystem::path& directory, std::uint32_t max_crashes = 3, bool handlers = false,
+                       const std::optional<flight_company>& company = {})
       : recorder(machine_files(), {.directory = directory, .slots = 4, .handlers = handlers, .max_crashes = max_crashes},
-                 store, warnings, told) {}
+                 store, company ? &*company : nullptr, warnings, told) {}
   pawl::test::null_backend store;
   std::vector<std::string> warnings;
   std::vector<std::string> told;
@@ -292,7 +296,7 @@ TEST_CASE("counts outlive any number of openings, and are forgotten for good") {
   pawl::test::null_backend store;
   {
     recorder_of made(dir / "flight");
-    crash_counts counts(machine_files(), dir / "flight", store.uuid(), warnings);
+    crash_counts counts(machine_files(), dir / "flight", store.uuid(), false, warnings);
     crash_entry entry{};
     entry.workflow = 1;
     entry.key_digest = digest_of(store.uuid(), std::as_bytes(std::span{key}));
@@ -303,6 +307,44 @@ TEST_CASE("counts outlive any number of openings, and are forgotten for good") {
   for (int i = 0; i < 3; ++i) CHECK(recorder_of(dir / "flight").recorder.known(1, key)->crashes == 2);
   recorder_of(dir / "flight").recorder.forget(1, key);
   CHECK_FALSE(recorder_of(dir / "flight").recorder.knows_any());
+}
+
+TEST_CASE("of several processes each has its own record, and what one finds of a dead one the others learn") {
+  const temp_dir dir;
+  std::filesystem::create_directory(dir / "flight");
+  std::string key;
+  key_writer(key).text("poison");
+  const auto member = [&](std::uint64_t number, const std::set<std::uint64_t>& living) {
+    return std::make_unique<recorder_of>(dir / "flight", 3, true,
+                                         flight_company{number, [=](std::uint64_t one) { return living.contains(one); }});
+  };
+  const auto first = member(11, {});
+  child_process child([&](int) {
+    const auto second = member(12, {11});
+    flight_mark mark(&second->recorder, 1, 1, 0);
+    mark.take_thread();
+    mark.begin(17, 2, 0, 1, key);
+    std::abort();
+    return 0;
+  });
+  REQUIRE(child.wait() == -SIGABRT);
+  const auto third = member(13, {11, 12});  // who takes the second for living
+  CHECK(third->told.empty());
+  CHECK(flight_numbers(dir / "flight") == std::vector<std::uint64_t>{11, 12, 13});
+  std::vector<std::string> told;
+  first->recorder.take_in_dead(12, told);
+  REQUIRE(told.size() == 1);
+  CAPTURE(told[0]);
+  CHECK(told[0].find("key=\"poison\" step=(step 3) verdict=counted") != std::string::npos);
+  third->recorder.take_in_dead(12, told);  // it comes too late
+  CHECK(told.size() == 1);
+  CHECK(flight_numbers(dir / "flight") == std::vector<std::uint64_t>{11, 13});
+  REQUIRE(third->recorder.known(1, key));
+  CHECK(third->recorder.known(1, key)->crashes == 1);
+  third->recorder.forget(1, key);
+  CHECK(first->recorder.known(1, key));  // until it asks
+  first->recorder.refresh();
+  CHECK_FALSE(first->recorder.knows_any());
 }
 
 TEST_CASE("files that are none of this state's are told, left out of account and made anew") {

@@ -416,3 +416,76 @@ TEST_CASE("the order of state and header, and the checksum of the state, are eac
   CHECK_FALSE(is_found(durability::power, {.state_sync_lies = true}));
   CHECK_FALSE(is_found(durability::power, {.checksums_match = true}));
 }
+
+TEST_CASE("where several processes share a state a loop's slots are found by whoever claims it, and nobody else's are touched") {
+  memory_files files;
+  std::vector<std::string> warnings;
+  const auto shared = [&](std::uint64_t as) {
+    return std::make_unique<slot_store>(files, directory, uuid, durability::power, true, warnings, as);
+  };
+  auto first = shared(5);
+  auto second = shared(6);
+  {
+    loop_slots slots = first->claim(loop_named('a'));
+    for (std::uint64_t round = 1; round <= 4; ++round) write_round(slots, round);
+  }
+  CHECK(first->kept() == 0);  // it is whoever's the item is
+  loop_slots mine = first->claim(loop_named('b'));
+  write_round(mine, 1);
+  {
+    loop_slots slots = second->claim(loop_named('a'));
+    CHECK(found_round(slots) == 4);
+    write_round(slots, 5);
+    loop_slots other = second->claim(loop_named('c'));
+    write_round(other, 1);
+    other.release();
+  }
+  CHECK(files.all_files().size() == 4);
+  second.reset();  // what it had free goes with it
+  CHECK(files.all_files().size() == 3);
+  loop_slots again = first->claim(loop_named('a'));
+  CHECK(found_round(again) == 5);
+  again.release();
+  loop_slots fresh = first->claim(loop_named('d'));  // in what is free
+  write_round(fresh, 1);
+  CHECK(files.all_files().size() == 3);
+  CHECK(found_round(mine) == 1);
+  const slot_store alone = open_store(files);
+  CHECK(alone.kept() == 3);  // of 'a' until somebody asks whether it is needed
+  CHECK(alone.free() == 0);
+  CHECK(warnings.empty());
+}
+
+TEST_CASE("of a dead process's slots those that nobody needs are removed, and no others are") {
+  memory_files files;
+  std::vector<std::string> warnings;
+  const auto shared = [&](std::uint64_t as) {
+    return std::make_unique<slot_store>(files, directory, uuid, durability::power, true, warnings, as);
+  };
+  const auto dead = shared(5);
+  const auto other = shared(6);
+  const auto write_one = [](slot_store& of, char name) {
+    loop_slots slots = of.claim(loop_named(name));
+    write_round(slots, 1);
+    return slots;
+  };
+  { static_cast<void>(write_one(*dead, 'a')); }
+  const loop_slots at_work = write_one(*dead, 'b');
+  { static_cast<void>(write_one(*dead, 'c')); }
+  write_one(*dead, 'd').release();
+  { static_cast<void>(write_one(*other, 'e')); }
+  const loop_slots taken_over = other->claim(loop_named('c'));
+  CHECK(files.all_files().size() == 5);
+  const auto needed = [](const slot_header& header) { return header.identity == loop_named('b'); };
+  const auto third = shared(7);
+  third->remove_unless(5, workflow_id{99}, needed);  // of another workflow
+  CHECK(files.all_files().size() == 5);
+  third->remove_unless(5, header_at(1).workflow, needed);
+  CHECK(files.all_files().size() == 3);
+  loop_slots found = third->claim(loop_named('b'));
+  CHECK(found_round(found) == 1);
+  loop_slots of_other = third->claim(loop_named('e'));
+  CHECK(found_round(of_other) == 1);
+  loop_slots gone = third->claim(loop_named('a'));
+  CHECK(found_round(gone) == 0);
+}

@@ -55,5 +55,5 @@ TEST_CASE("top shows from outside what is executed, and of a process that died w
   CHECK(seen.at("alive") == false);
   CHECK(seen.at("workers").at(0).at("step").get<std::string>().starts_with("wait "));
   { pawl::engine again(dir / "s", quiet()); }
-  CHECK(run_tool({"top", dir / "s", "--once"}).out == "No process has this state open, or those that share it do not mark what they do.\n");
+  CHECK(run_tool({"top", dir / "s", "--once"}).out == "No process that marks what it does has this state open.\n");
 }

@@ -89,11 +89,13 @@ if wants fuzz; then
   build build-fuzz --target $(printf 'fuzz_%s ' $targets)
   count=$(echo "$targets" | wc -w)
   for target in $targets; do
-    # What is new goes into the first folder, which is this machine's; what is kept lies in the second.
-    found=build-fuzz/corpus/$target
-    mkdir -p "$found" "tests/fuzz/corpus/$target"
+    # What is new goes into the first folder, which is this machine's; what is kept lies in the second. Whole paths, for a
+    # target may go into a folder of its own.
+    found=$PWD/build-fuzz/corpus/$target
+    kept=$PWD/tests/fuzz/corpus/$target
+    mkdir -p "$found" "$kept"
     try "fuzzing $target" "build-fuzz/tests/fuzz/$target" -max_total_time=$((share / count + 1)) -timeout=20 -rss_limit_mb=2048 \
-      -max_len=4096 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$found-" "$found" "tests/fuzz/corpus/$target"
+      -max_len=4096 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$found-" "$found" "$kept"
     grep -E 'number_of_executed_units|new_units_added|peak_rss' "$log" | sed 's/^stat::/    /'
   done
 fi

@@ -120,7 +120,7 @@ std::string item_text(const worker_line& line) {
 
 std::string as_text(const std::vector<process>& all) {
   using enum table::side;
-  if (all.empty()) return "No process has this state open, or those that share it do not mark what they do.\n";
+  if (all.empty()) return "No process that marks what it does has this state open.\n";
   std::string text;
   for (const process& one : all) {
     text += "Process " + std::to_string(one.header.pid) + (one.alive ? ":\n" : ", which died:\n");
@@ -187,8 +187,8 @@ void add_top(CLI::App& tool, std::function<int()>& chosen) {
   command->add_flag("--once", given->once, "Only once");
   command->footer(
       "Example:\n  pawl top crawl.pawl\n\n"
-      "Reads the flight record of the process that has the state open and takes nothing from it. Of a process\n"
-      "that died it shows what it was executing, until the state is opened again. An item that is not in LMDB\n"
+      "Reads the flight record of each process that has the state open and takes nothing from it. Of a process\n"
+      "that died it shows what it was executing, until the state is opened again or another one takes over. An item that is not in LMDB\n"
       "yet (for some tenths of a second after its admission) is told by its number. With --json a line a look:\n"
       "  {\"processes\":[{\"pid\":17,\"alive\":true,\"workers\":[{\"worker\":0,\"thread\":18,\"workflow\":\"crawl\",\n"
       "    \"step\":\"read\",\"key\":\"a\",\"item\":5,\"items\":1,\"attempt\":1,\"for_s\":0.250000},...]}]}\n"

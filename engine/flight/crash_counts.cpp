@@ -4,9 +4,13 @@
 
 #include <pawl/error.hpp>
 
+#include <sys/stat.h>
+
 #include <algorithm>
-#include <cstring>
+#include <cerrno>
+#include <chrono>
 #include <span>
+#include <utility>
 
 namespace pawl::core {
 namespace {
@@ -15,6 +19,8 @@ constexpr std::uint64_t counts_magic = 0x31687372436c7750;  // "PwlCrsh1"
 constexpr std::size_t entries_max = 16'384;
 constexpr const char* file_name = "counts";
 constexpr const char* fresh_name = "counts.new";
+constexpr const char* lock_name = "lock";
+constexpr std::chrono::seconds turn_within{5};  // it is had for two flushes
 
 struct counts_header {
   std::uint64_t magic;
@@ -26,23 +32,50 @@ static_assert(sizeof(counts_header) == 32);
 
 std::uint32_t checksum(std::span<const crash_entry> entries) noexcept { return crc32c(std::as_bytes(entries)); }
 
+// Which content it is. (Of the file's time and number the system makes no promise so fine.)
+std::uint64_t version_of(const counts_header& header) noexcept {
+  return std::uint64_t{header.entries + 1} << 32 | header.crc;
+}
+
+bool is_there(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0) return true;
+  if (errno != ENOENT) throw_file_error(errno, "look at", path);
+  return false;
+}
+
 }  // namespace
 
-crash_counts::crash_counts(file_system& files, std::filesystem::path directory, const hash_key& uuid,
+crash_counts::crash_counts(file_system& files, std::filesystem::path directory, const hash_key& uuid, bool shared,
                            std::vector<std::string>& warnings)
-    : files_(files), directory_(std::move(directory)), uuid_(uuid) {
-  read(warnings);
+    : files_(files),
+      directory_(std::move(directory)),
+      uuid_(uuid),
+      among_(shared ? std::make_optional<file_lock>(directory_ / lock_name) : std::nullopt) {
+  read(&warnings);
+}
+
+void crash_counts::read(std::vector<std::string>* warnings) {
+  std::uint64_t version = version_;
+  std::vector<crash_entry> entries = read_entries(warnings, version);
+  if (version == version_) return;
+  version_ = version;
+  const std::scoped_lock lock(mutex_);
+  entries_ = std::move(entries);
   size_ = entries_.size();
 }
 
-void crash_counts::read(std::vector<std::string>& warnings) {
-  const std::vector<std::string> names = files_.list(directory_);
-  if (std::find(names.begin(), names.end(), file_name) == names.end()) return;
+// None where `version` is still that of the file, and where it cannot be used. Without `warnings`, whoever opened it was
+// told, and what cannot be read now is known as before: that throws.
+std::vector<crash_entry> crash_counts::read_entries(std::vector<std::string>* warnings, std::uint64_t& version) {
+  const std::uint64_t known = std::exchange(version, 0);
   const std::filesystem::path path = directory_ / file_name;
+  if (!is_there(path)) return {};
   const auto refuse = [&](const std::string& why) {
-    warnings.push_back("flight: " + path.string() + " " + why +
-                       "; how often items took the process down is counted anew");
-    entries_.clear();
+    if (warnings == nullptr) return std::vector<crash_entry>();
+    warnings->push_back("flight: " + path.string() + " " + why +
+                        "; how often items took the process down is counted anew");
+    return std::vector<crash_entry>();
   };
   try {
     const auto bytes = files_.open(path);
@@ -54,12 +87,39 @@ void crash_counts::read(std::vector<std::string>& warnings) {
         size != sizeof header + header.entries * sizeof(crash_entry))
       return refuse("is no list of crashes");
     if (header.uuid != uuid_) return refuse("is of another state");
-    entries_.resize(header.entries);
-    bytes->read(sizeof header, std::as_writable_bytes(std::span{entries_}));
-    if (checksum(entries_) != header.crc) refuse("is damaged");
+    if (version_of(header) == known) {
+      version = known;
+      return {};
+    }
+    std::vector<crash_entry> entries(header.entries);
+    bytes->read(sizeof header, std::as_writable_bytes(std::span{entries}));
+    if (checksum(entries) != header.crc) return refuse("is damaged");
+    version = version_of(header);
+    return entries;
   } catch (const error& failure) {
-    refuse(std::string("cannot be read: ") + failure.what());
+    if (warnings == nullptr && failure.code() == errc::io) throw;
+    return refuse(std::string("cannot be read: ") + failure.what());
   }
+}
+
+crash_counts::turn crash_counts::take_turn() {
+  turn taken;
+  taken.within_ = std::unique_lock(changing_);
+  if (!among_) return taken;
+  const auto until = std::chrono::steady_clock::now() + turn_within;
+  taken.among_ = among_->take([&] { return std::chrono::steady_clock::now() > until; });
+  if (!taken.among_)
+    throw error(errc::io, "flight: another process has had " + (directory_ / lock_name).string() +
+                              " for several seconds; see whether one is stopped, let it go on or end it by `pawl evict`");
+  read(nullptr);
+  return taken;
+}
+
+// Not beside a turn within the process: that one may have begun to wait before what is looked for was written.
+void crash_counts::refresh() {
+  if (!among_) return;
+  const std::scoped_lock lock(changing_);
+  read(nullptr);
 }
 
 std::optional<crash_entry> crash_counts::find(workflow_id workflow, std::uint64_t key_digest) const {
@@ -76,6 +136,12 @@ std::optional<crash_entry> crash_counts::find_batch(workflow_id workflow, std::u
     return one.workflow == workflow && one.key_digest == 0 && one.step == step;
   });
   return found == entries_.end() ? std::nullopt : std::optional(*found);
+}
+
+bool crash_counts::any_batch(workflow_id workflow) const {
+  const std::scoped_lock lock(mutex_);
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const crash_entry& one) { return one.workflow == workflow && one.key_digest == 0; });
 }
 
 void crash_counts::set(const crash_entry& entry) {
@@ -115,7 +181,6 @@ bool crash_counts::forget_if(workflow_id workflow, std::uint32_t crashes_at_leas
 }
 
 void crash_counts::write() {
-  const std::scoped_lock one_at_a_time(writing_);
   std::vector<crash_entry> entries;
   {
     const std::scoped_lock lock(mutex_);
@@ -131,6 +196,7 @@ void crash_counts::write() {
     bytes->sync();
   }
   files_.rename(fresh, directory_ / file_name);
+  version_ = version_of(header);
   files_.sync_directory(directory_);
 }
 

@@ -4,9 +4,13 @@
 // forgotten here. The file, flight/counts, is written whole under another name and renamed, after each change; every
 // change is rare. An item is known by the digest of its key: its id may have been lost with its admission.
 //
+// Several processes that share a state share this file. Whoever changes something has a lock among them meanwhile, and begins
+// with what the others made of it.
+//
 //   u64 magic, 16 bytes uuid, u32 entries, u32 CRC32C of the entries; then crash_entry, 64 bytes each
 #pragma once
 
+#include "file/file_lock.hpp"
 #include "file/file_system.hpp"
 #include "flight/format.hpp"
 
@@ -41,14 +45,28 @@ static_assert(sizeof(crash_entry) == 64 && std::is_trivially_copyable_v<crash_en
 
 class crash_counts {
 public:
-  // Reads what is there; what cannot be used is told in `warnings` and made anew.
-  crash_counts(file_system& files, std::filesystem::path directory, const hash_key& uuid, std::vector<std::string>& warnings);
+  // Reads what is there; what cannot be used is told in `warnings` and made anew. `shared`: with other processes.
+  crash_counts(file_system& files, std::filesystem::path directory, const hash_key& uuid, bool shared,
+               std::vector<std::string>& warnings);
+
+  // Whoever changes or writes something has the turn from before until after that; nobody else in any process has it
+  // then. Throws pawl::error(io), also where another process has it for longer than any of us needs.
+  class turn {
+    friend class crash_counts;
+    std::unique_lock<std::mutex> within_;
+    std::optional<file_lock::held> among_;
+  };
+  [[nodiscard]] turn take_turn();
+  // Takes in what other processes have written, so far as that is not known yet. Throws pawl::error: io.
+  void refresh();
 
   // Any thread.
   [[nodiscard]] bool any() const noexcept { return size_.load(std::memory_order_relaxed) != 0; }
   [[nodiscard]] std::optional<crash_entry> find(workflow_id workflow, std::uint64_t key_digest) const;
   // Of the calls of a step for several items.
   [[nodiscard]] std::optional<crash_entry> find_batch(workflow_id workflow, std::uint16_t step) const;
+  // Of such calls of any step.
+  [[nodiscard]] bool any_batch(workflow_id workflow) const;
   // The entry of the same item, or step, in place of the one that is there. Not on the disk before write().
   void set(const crash_entry& entry);
   // False where there was none.
@@ -63,13 +81,16 @@ public:
 private:
   template <class Which>
   bool forget_those(const Which& which);
-  void read(std::vector<std::string>& warnings);
+  void read(std::vector<std::string>* warnings);
+  [[nodiscard]] std::vector<crash_entry> read_entries(std::vector<std::string>* warnings, std::uint64_t& version);
 
   file_system& files_;
   const std::filesystem::path directory_;
   const hash_key uuid_;
+  const std::optional<file_lock> among_;  // nothing where no other process is there
+  std::mutex changing_;                   // before mutex_
+  std::uint64_t version_ = 0;             // of the file that entries_ come from, guarded by changing_
   mutable std::mutex mutex_;
-  std::mutex writing_;
   std::vector<crash_entry> entries_;
   std::atomic<std::size_t> size_{0};
 };

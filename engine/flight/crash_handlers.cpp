@@ -144,8 +144,12 @@ void uninstall() noexcept {
 
 }  // namespace
 
-crash_handlers::crash_handlers(flight_recorder& recorder) : recorder_(recorder) {
+crash_handlers::crash_handlers(flight_recorder& recorder) : recorder_(recorder), process_(::getpid()) {
   const std::scoped_lock lock(installing);
+  if (const pid_t whose = owner.load(); whose != 0 && whose != process_) {  // a parent's, who forked with an engine open
+    for (auto& one : recorders) one.store(nullptr);
+    installed = 0;
+  }
   for (auto& one : recorders) {
     flight_recorder* empty = nullptr;
     if (one.compare_exchange_strong(empty, &recorder_)) break;
@@ -154,6 +158,7 @@ crash_handlers::crash_handlers(flight_recorder& recorder) : recorder_(recorder) 
 }
 
 crash_handlers::~crash_handlers() {
+  if (process_ != ::getpid()) return;
   const std::scoped_lock lock(installing);
   for (auto& one : recorders) {
     flight_recorder* expected = &recorder_;

@@ -6,6 +6,8 @@
 // allocate nothing and take no lock.
 #pragma once
 
+#include <sys/types.h>
+
 #include <csignal>
 #include <cstddef>
 #include <memory>
@@ -26,6 +28,7 @@ public:
 
 private:
   flight_recorder& recorder_;
+  const pid_t process_;  // in the child of a fork it is none of that process's
 };
 
 // A stack for handlers on the calling thread while it lives there: where the thread's own has overflowed they could not

@@ -76,14 +76,14 @@ std::string key_in(const flight_slot& slot) {
   return {reinterpret_cast<const char*>(slot.key), slot.key_size};
 }
 
-// What is noted of a call that counts, or is suspected.
-void note(const interrupted_call& call, std::uint64_t digest, const fatal_note& cause, std::uint64_t record,
+// What is noted of a call that counts, or is suspected. False where it was noted before.
+bool note(const interrupted_call& call, std::uint64_t digest, const fatal_note& cause, std::uint64_t record,
           crash_counts& counts) {
   const flight_slot& slot = call.slot;
   const bool is_batch = slot.entries != 1;
   const std::optional<crash_entry> before =
       is_batch ? counts.find_batch(slot.workflow, slot.step) : counts.find(slot.workflow, digest);
-  if (before && before->record == record) return;  // a crash came between noting it and removing the record
+  if (before && before->record == record) return false;  // a crash came between noting it and removing the record
   const bool goes_on = before && before->generation == slot.generation;
   crash_entry now = goes_on ? *before : crash_entry{};
   now.key_digest = is_batch ? 0 : digest;
@@ -102,6 +102,7 @@ void note(const interrupted_call& call, std::uint64_t digest, const fatal_note& 
     now.address = cause.address;
   }
   counts.set(now);
+  return true;
 }
 
 }  // namespace
@@ -140,8 +141,9 @@ inquest hold_inquest(const flight_record& record, const oom_counters& now, const
   return held;
 }
 
-void take_in(const flight_record& record, const oom_counters& now, const boot_id& boot, backend& store,
+bool take_in(const flight_record& record, const oom_counters& now, const boot_id& boot, backend& store,
              crash_counts& counts, std::vector<std::string>& told) {
+  bool noted = false;
   call_names names(store);
   // Under its id an item may be another one by now, or none: only what the handler noted, or what is recorded, tells.
   const auto digest_in = [&](const flight_slot& slot) -> std::uint64_t {
@@ -159,7 +161,7 @@ void take_in(const flight_record& record, const oom_counters& now, const boot_id
     const fatal_note& cause = is_own_doing(slot.fatal) && slot.fatal.call == slot.call ? slot.fatal : record.header.death;
     const std::uint64_t digest = call.found != finding::nothing && slot.entries == 1 ? digest_in(slot) : 0;
     if (call.found != finding::nothing && (digest != 0 || slot.entries != 1))
-      note(call, digest, cause, record.header.number, counts);
+      noted |= note(call, digest, cause, record.header.number, counts);
     std::string key = slot.fatal.call == slot.call ? key_in(slot) : std::string();
     if (key.empty() && call.found != finding::nothing) key = names.key(slot).value_or("");
     const std::string item = key.empty() ? "item=" + std::to_string(slot.item) : "key=\"" + printable_key(key) + "\"";
@@ -168,6 +170,7 @@ void take_in(const flight_record& record, const oom_counters& now, const boot_id
                    (slot.entries != 1 ? " entries=" + std::to_string(slot.entries) : std::string()) +
                    " verdict=" + std::string(name_of(call.found)));
   }
+  return noted;
 }
 
 }  // namespace pawl::core

@@ -39,9 +39,9 @@ struct inquest {
 [[nodiscard]] inquest hold_inquest(const flight_record& record, const oom_counters& now, const boot_id& boot,
                                    const std::function<bool(const flight_slot&)>& suspected);
 
-// The same with what the state knows: `counts` gets what follows, not on the disk yet. A record that was taken in before
-// changes nothing. `told` gets a line for the log about each call.
-void take_in(const flight_record& record, const oom_counters& now, const boot_id& boot, backend& store,
-             crash_counts& counts, std::vector<std::string>& told);
+// The same with what the state knows: `counts` gets what follows, not on the disk yet; true where that is anything. A record
+// that was taken in before changes nothing. `told` gets a line for the log about each call.
+[[nodiscard]] bool take_in(const flight_record& record, const oom_counters& now, const boot_id& boot, backend& store,
+                           crash_counts& counts, std::vector<std::string>& told);
 
 }  // namespace pawl::core

@@ -43,12 +43,13 @@ std::string signal_name(std::uint32_t signal) {
 }
 
 // All of the file, as it is at this moment. Small: the number of slots is bounded.
-bool read_all(int fd, std::vector<std::byte>& into) {
+bool read_all(int fd, const std::filesystem::path& path, std::vector<std::byte>& into) {
   std::size_t at = 0;
   while (at < into.size()) {
     const ssize_t done = ::pread(fd, into.data() + at, into.size() - at, static_cast<off_t>(at));
     if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return false;
+    if (done < 0) throw_file_error(errno, "read", path);
+    if (done == 0) return false;
     at += static_cast<std::size_t>(done);
   }
   return true;
@@ -93,6 +94,7 @@ std::optional<flight_record> read_flight(const std::filesystem::path& directory,
     problem = "flight: " + path.string() + " " + why;
     return std::nullopt;
   };
+  if (!fd && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO)) throw_file_error(errno, "open", path);
   if (!fd) return errno == ENOENT ? std::nullopt : refuse("cannot be opened: " + std::string(std::strerror(errno)));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return refuse("is not a plain file");
@@ -102,8 +104,8 @@ std::optional<flight_record> read_flight(const std::filesystem::path& directory,
   if (size < flight_slots_at || size > size_max) return refuse("has not the size of a flight record");
   // Three times: a call is whole where it was under way before and after what is taken of it was read.
   std::vector<std::byte> first(size), bytes(size), last(size);
-  if (!read_all(fd.get(), first) || !read_all(fd.get(), bytes) || !read_all(fd.get(), last))
-    return refuse("cannot be read");
+  if (!read_all(fd.get(), path, first) || !read_all(fd.get(), path, bytes) || !read_all(fd.get(), path, last))
+    return refuse("is cut off");
   flight_record found;
   std::memcpy(&found.header, bytes.data(), sizeof found.header);
   if (!is_right(found.header, number, size)) return refuse("is no flight record, or was not made to its end");

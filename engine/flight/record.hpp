@@ -22,7 +22,8 @@ struct flight_record {
 [[nodiscard]] std::filesystem::path flight_path(const std::filesystem::path& directory, std::uint64_t number);
 
 // Reads a record of this state, also while its process works: each call is whole then. Changes nothing, waits for nothing.
-// Nothing where it is none of this state's; `problem` says why, unless the file has gone.
+// Nothing where it is none of this state's; `problem` says why, unless the file has gone. Throws pawl::error(io) where it
+// cannot be had now.
 [[nodiscard]] std::optional<flight_record> read_flight(const std::filesystem::path& directory, std::uint64_t number,
                                                        const hash_key& uuid, std::string& problem);
 

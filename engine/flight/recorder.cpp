@@ -4,6 +4,7 @@
 #include "flight/inquest.hpp"
 #include "flight/out_of_memory.hpp"
 #include "flight/record.hpp"
+#include "record/key.hpp"
 
 #include <pawl/error.hpp>
 
@@ -36,20 +37,21 @@ std::uint64_t unix_us() noexcept {
 }  // namespace
 
 flight_recorder::flight_recorder(file_system& files, const flight_options& options, backend& store,
-                                 std::vector<std::string>& warnings, std::vector<std::string>& told)
-    : files_(files), options_(options), store_(store), uuid_(store.uuid()), process_(process_generation()) {
+                                 const flight_company* company, std::vector<std::string>& warnings,
+                                 std::vector<std::string>& told)
+    : files_(files),
+      options_(options),
+      store_(store),
+      uuid_(store.uuid()),
+      process_(process_generation()),
+      shared_(company != nullptr) {
   try {
-    struct stat status {};
-    if (::lstat(options_.directory.c_str(), &status) != 0) {
-      files_.make_directory(options_.directory);
-      files_.sync_directory(options_.directory.parent_path());
-    } else if (!S_ISDIR(status.st_mode)) {
-      warnings.push_back("flight: " + options_.directory.string() +
-                         " is not a plain directory; nothing is noted of crashes until it is removed");
-      return;
-    }
-    counts_.emplace(files_, options_.directory, uuid_, warnings);
-    take_in_records(warnings, told);
+    prepare_directory();
+    counts_.emplace(files_, options_.directory, uuid_, shared_, warnings);
+    std::vector<std::uint64_t> numbers = flight_numbers(options_.directory);
+    number_ = shared_ ? company->own : std::max(counts_->last_record(), numbers.empty() ? 0 : numbers.back()) + 1;
+    if (shared_) std::erase_if(numbers, company->is_there);
+    take_in_records(numbers, warnings, told);
     make_record();
   } catch (const error& failure) {
     header_ = nullptr;
@@ -71,27 +73,73 @@ flight_recorder::~flight_recorder() {
   }
 }
 
-// What follows from them is on the disk before they go.
-void flight_recorder::take_in_records(std::vector<std::string>& warnings, std::vector<std::string>& told) {
-  const std::vector<std::uint64_t> numbers = flight_numbers(options_.directory);
-  number_ = std::max(counts_->last_record(), numbers.empty() ? 0 : numbers.back()) + 1;
+// Another process may be making it, too.
+void flight_recorder::prepare_directory() {
+  struct stat status {};
+  const auto look = [&] { return ::lstat(options_.directory.c_str(), &status) == 0; };
+  if (!look()) {
+    try {
+      files_.make_directory(options_.directory);
+      files_.sync_directory(options_.directory.parent_path());
+    } catch (const error&) {
+      if (!shared_ || !look()) throw;
+    }
+  }
+  if (look() && !S_ISDIR(status.st_mode))
+    throw error(errc::not_a_state, "flight: " + options_.directory.string() + " is not a plain directory; remove it");
+}
+
+// What follows from them is on the disk before they go. Of several who find the same process dead the first does it.
+void flight_recorder::take_in_records(const std::vector<std::uint64_t>& numbers, std::vector<std::string>& warnings,
+                                      std::vector<std::string>& told) {
   if (numbers.empty()) return;
+  const crash_counts::turn turn = counts_->take_turn();
   const oom_counters oom = read_oom_counters();
   const boot_id boot = this_boot();
-  bool any = false;
   for (const std::uint64_t number : numbers) {
     std::string problem;
     const auto record = read_flight(options_.directory, number, uuid_, problem);
     if (!problem.empty()) warnings.push_back(problem + "; it is left out of account and made anew");
-    if (!record || record->calls.empty()) continue;
-    take_in(*record, oom, boot, store_, *counts_, told);
-    any = true;
-  }
-  if (any) counts_->write();
-  for (const std::uint64_t number : numbers) {
+    if (record && !record->calls.empty() && take_in(*record, oom, boot, store_, *counts_, told)) counts_->write();
     struct stat status {};
     const std::filesystem::path path = flight_path(options_.directory, number);
     if (::lstat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) files_.remove(path);
+  }
+}
+
+bool flight_recorder::take_in_dead(std::uint64_t number, std::vector<std::string>& told) {
+  if (!counts_) return true;
+  std::vector<std::string> warnings;
+  bool done = true;
+  try {
+    take_in_records({number}, warnings, told);
+  } catch (const error& failure) {
+    warnings.push_back(std::string("flight: it is not known what process number ") + std::to_string(number) +
+                       " was executing when it died: " + failure.what());
+    done = false;
+  }
+  for (const std::string& one : warnings) told.push_back("event=state_warning reason=\"" + printable(one) + "\"");
+  return done;
+}
+
+// A process that is killed between the two stores leaves a record that cannot be used: seldom, for they are made only when
+// somebody has been killed for memory.
+void flight_recorder::renew_memory_kills() noexcept {
+  if (header_ == nullptr) return;
+  try {
+    const oom_counters now = read_oom_counters();
+    if (!killed_for_memory(header_->oom, now)) return;
+    header_->oom = now;
+    seal(*header_);
+  } catch (...) {  // as they were
+  }
+}
+
+void flight_recorder::refresh() noexcept {
+  if (!counts_) return;
+  try {
+    counts_->refresh();
+  } catch (...) {  // as it was known
   }
 }
 
@@ -148,14 +196,20 @@ std::optional<crash_entry> flight_recorder::known(workflow_id workflow, std::str
 }
 
 std::uint32_t flight_recorder::calls_singly(workflow_id workflow, std::uint16_t step) const {
-  const auto found = knows_any() ? counts_->find_batch(workflow, step) : std::nullopt;
+  const auto found = knows_any() && !shared_ ? counts_->find_batch(workflow, step) : std::nullopt;
   return found ? found->entries : 0;
 }
 
-// What cannot be written now is known here all the same; the next opening may count too much of it.
-void flight_recorder::write_counts() noexcept {
+bool flight_recorder::calls_left_behind_singly(workflow_id workflow) const {
+  return shared_ && knows_any() && counts_->any_batch(workflow);
+}
+
+// `change` says whether it is to be written. Where that cannot be done, too much may be counted later.
+template <class Change>
+void flight_recorder::change_counts(const Change& change) noexcept {
   try {
-    counts_->write();
+    const crash_counts::turn turn = counts_->take_turn();
+    if (change(*counts_)) counts_->write();
   } catch (...) {
   }
 }
@@ -166,22 +220,26 @@ void flight_recorder::progressed(workflow_id workflow, std::string_view typed_ke
 }
 
 void flight_recorder::forget(workflow_id workflow, std::string_view typed_key) {
-  if (knows_any() && counts_->forget(workflow, digest(typed_key))) write_counts();
+  const std::uint64_t key = digest(typed_key);
+  if (!knows_any() || !counts_->find(workflow, key)) return;
+  change_counts([&](crash_counts& counts) { return counts.forget(workflow, key); });
 }
 
 void flight_recorder::called_singly(workflow_id workflow, std::uint16_t step, std::uint32_t entries) {
-  auto entry = counts_->find_batch(workflow, step);
-  if (!entry) return;
-  if (entry->entries > entries) {
+  if (shared_ || !counts_->find_batch(workflow, step)) return;
+  change_counts([&](crash_counts& counts) {
+    auto entry = counts.find_batch(workflow, step);
+    if (!entry) return false;
+    if (entry->entries <= entries) return counts.forget_batch(workflow, step);
     entry->entries -= entries;
-    counts_->set(*entry);
-  } else if (counts_->forget_batch(workflow, step)) {
-    write_counts();
-  }
+    counts.set(*entry);
+    return false;
+  });
 }
 
 void flight_recorder::forgive(workflow_id workflow) {
-  if (options_.max_crashes != 0 && knows_any() && counts_->forget_if(workflow, options_.max_crashes)) write_counts();
+  if (options_.max_crashes == 0 || !knows_any()) return;
+  change_counts([&](crash_counts& counts) { return counts.forget_if(workflow, options_.max_crashes); });
 }
 
 bool flight_recorder::others_are_calling(const flight_slot* own) const noexcept {

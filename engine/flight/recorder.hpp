@@ -1,9 +1,10 @@
 // The flight recorder of an engine: the file in which its workers mark what they execute, what is known of items that
 // earlier processes died in, and the turn to be alone.
 //
-// Opened where the state belongs to this process alone, so that every record that lies there is a dead process's. Those
-// are taken in (flight/inquest.hpp) before this one's is made. (With several processes on a state, whoever takes over
-// from a dead one calls take_in with its record, and nothing else changes: each process has a record of its own.)
+// What dead processes left is taken in (flight/inquest.hpp) before this one's record is made: all that lies there where the
+// state belongs to this process alone. Where several share it, each has a record of its own, by the number that the state
+// knows it by, and whoever finds a process dead takes its record in before anybody may take up its items. What is known of
+// crashes is common to all of them.
 //
 // Where the file cannot be had the engine works without: a warning says so.
 #pragma once
@@ -34,12 +35,18 @@ struct flight_options {
   std::uint32_t max_crashes = 3;   // 0: no item is ever failed for it
 };
 
+// The processes that share a state, as far as a recorder asks for them.
+struct flight_company {
+  std::uint64_t own = 0;                           // the number that this one is known by, nobody else's ever
+  std::function<bool(std::uint64_t)> is_there;     // whether another one lives
+};
+
 class flight_recorder {
 public:
   // `warnings` gets a sentence for each thing that could not be used, `told` a line for the log about each call that a
-  // dead process was in.
-  flight_recorder(file_system& files, const flight_options& options, backend& store, std::vector<std::string>& warnings,
-                  std::vector<std::string>& told);
+  // dead process was in. `company`: null where this process has the state alone.
+  flight_recorder(file_system& files, const flight_options& options, backend& store, const flight_company* company,
+                  std::vector<std::string>& warnings, std::vector<std::string>& told);
   // In good order: its record goes. In the child of a fork nothing is touched.
   ~flight_recorder();
   flight_recorder(const flight_recorder&) = delete;
@@ -53,14 +60,24 @@ public:
   void note_death(const fatal_note& what) noexcept;
   [[nodiscard]] bool handles_signals() const noexcept { return handlers_ != nullptr; }
 
+  // The process that shares the state and has this number is dead: what follows from its record, durably, as far as it can
+  // be had. False where that could not be done now. Any thread.
+  [[nodiscard]] bool take_in_dead(std::uint64_t number, std::vector<std::string>& told);
+  // Kills for want of memory until now were other processes'. One thread at a time.
+  void renew_memory_kills() noexcept;
+  // Takes in what other processes know by now.
+  void refresh() noexcept;
+
   // What is known of crashes. Any thread.
   [[nodiscard]] bool knows_any() const noexcept { return counts_ && counts_->any(); }
   [[nodiscard]] std::optional<crash_entry> known(workflow_id workflow, std::string_view typed_key) const;
   [[nodiscard]] bool too_many(const crash_entry& entry) const noexcept {
     return options_.max_crashes != 0 && entry.crashes >= options_.max_crashes;
   }
-  // Calls of the step for several items are to be made for one at a time, so many.
+  // Calls of the step for several items are to be made for one at a time, so many. Where several processes share the state
+  // it is those that a dead one had instead, whoever has them now.
   [[nodiscard]] std::uint32_t calls_singly(workflow_id workflow, std::uint16_t step) const;
+  [[nodiscard]] bool calls_left_behind_singly(workflow_id workflow) const;
   void called_singly(workflow_id workflow, std::uint16_t step, std::uint32_t entries);
   // The item has got on: it completed `step`, or a round of it is checkpointed.
   void progressed(workflow_id workflow, std::string_view typed_key, std::uint16_t step);
@@ -78,9 +95,12 @@ public:
   void wait_for_turn(const std::function<bool()>& enough) const;
 
 private:
-  void take_in_records(std::vector<std::string>& warnings, std::vector<std::string>& told);
+  void prepare_directory();
+  void take_in_records(const std::vector<std::uint64_t>& numbers, std::vector<std::string>& warnings,
+                       std::vector<std::string>& told);
   void make_record();
-  void write_counts() noexcept;
+  template <class Change>
+  void change_counts(const Change& change) noexcept;
   [[nodiscard]] bool others_are_calling(const flight_slot* own) const noexcept;
   [[nodiscard]] std::uint64_t digest(std::string_view typed_key) const noexcept;
 
@@ -89,6 +109,7 @@ private:
   backend& store_;
   const hash_key uuid_;
   const std::uint64_t process_;   // file/fork.hpp
+  const bool shared_;
   std::optional<crash_counts> counts_;
   std::uint64_t number_ = 0;      // of its record
   std::unique_ptr<file> bytes_;

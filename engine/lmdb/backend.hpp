@@ -1,6 +1,7 @@
 // The backend of store/backend.hpp on LMDB.
 #pragma once
 
+#include "file/file_lock.hpp"
 #include "lmdb/blobs.hpp"
 #include "lmdb/catalogue.hpp"
 #include "lmdb/folding.hpp"
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace pawl::core {
 
@@ -54,7 +56,10 @@ public:
   void claim(workflow_id workflow, std::span<claim_request> requests, std::span<const item_id> released) override;
   void release_all(workflow_id workflow) override;
   void withdraw() noexcept override;
-  [[nodiscard]] std::vector<departed_process> bury_dead() override;
+  [[nodiscard]] std::vector<departed_process> bury_dead(const std::function<bool(std::uint64_t)>& found) override;
+  [[nodiscard]] std::uint64_t own_number() const noexcept override { return epoch_; }
+  [[nodiscard]] bool is_there(std::uint64_t number) const override;
+  void check_there() const override;
   void left_behind(workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into) override;
   void unclaimed(workflow_id workflow, std::span<const item_id> items, std::vector<item_id>& into) override;
   [[nodiscard]] std::unique_ptr<table_snapshot> read_tables() override;
@@ -69,6 +74,8 @@ public:
   [[nodiscard]] const std::shared_ptr<environment>& env() const noexcept { return env_; }
 
 private:
+  [[nodiscard]] bool keep_others_out(const std::function<bool()>& enough) override;
+  void let_others_in() noexcept override;
   void check_usable() const;
   void leave() noexcept;
   void fail() noexcept;
@@ -87,6 +94,8 @@ private:
   const std::uint64_t epoch_;
   const bool shared_;
   std::mutex writing_;  // LMDB has one writer; a second one in the same thread would wait for itself
+  std::optional<file_lock> turns_;  // of tables, among processes; made by the first turn
+  std::optional<file_lock::held> turn_;
   std::vector<blob_name> unused_;  // of admissions that are somebody else's
   batch batch_;
   folding folding_;

@@ -198,6 +198,10 @@ void read_claims(const transaction& txn,
   });
 }
 
+bool is_left_behind(const transaction& txn, item_address address) {
+  return txn.get(txn.env().in().claims, claim_key(left_behind, address).bytes()).has_value();
+}
+
 void read_left_behind(const transaction& txn, workflow_id workflow, item_id from, std::size_t most,
                       std::vector<item_id>& into) {
   each_claim(txn, claim_key(left_behind, address_of(workflow, from)).bytes(),

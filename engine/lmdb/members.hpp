@@ -57,5 +57,6 @@ void read_claims(const transaction& txn,
                  const std::function<void(item_address address, std::optional<std::uint64_t> member)>& each);
 // Items of the workflow that a dead member had claimed and nobody has since; at most `most`, ids ascending from `from`.
 void read_left_behind(const transaction& txn, workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into);
+[[nodiscard]] bool is_left_behind(const transaction& txn, item_address address);
 
 }  // namespace pawl::core

@@ -16,6 +16,7 @@ namespace pawl::core {
 namespace {
 
 constexpr std::size_t flushes_of_a_commit = 2;
+constexpr std::uint64_t epoch_max = std::uint64_t{1} << 62;
 
 // For who is about to admit a key: somebody else may have since he looked.
 std::optional<item_id> item_with_key(const transaction& txn, workflow_id workflow, std::string_view key) {
@@ -72,6 +73,7 @@ bool lmdb_backend::answer(write_transaction& txn, workflow_id workflow, claim_re
     }
 #endif
     request.answer = claim_answer::claimed;
+    request.left_behind = is_left_behind(txn, address);
   }
   write_claim(txn, address, epoch_);
   changed = true;
@@ -134,12 +136,13 @@ void lmdb_backend::fail() noexcept {
 }
 
 // A record of a process was written while it sat, and so never lies here without its seat taken while it lives.
-std::vector<departed_process> lmdb_backend::bury_dead() {
+std::vector<departed_process> lmdb_backend::bury_dead(const std::function<bool(std::uint64_t)>& found) {
   env_->check_process();
   std::vector<member> dead;
   for (const member& one : read_members(read_transaction(*env_)))
     if (one.number != epoch_ && !env_->lock().who_sits(one.number)) dead.push_back(one);
   std::vector<departed_process> buried;
+  std::erase_if(dead, [&](const member& one) { return !found(one.number); });
   if (dead.empty()) return buried;
   guarded([&] {
     write_transaction txn(*env_);
@@ -157,6 +160,16 @@ std::vector<departed_process> lmdb_backend::bury_dead() {
   return buried;
 }
 
+// Nobody's seat is as far out as the file cannot be locked; a name that says so is a stranger's.
+bool lmdb_backend::is_there(std::uint64_t number) const {
+  return number != epoch_ && number <= epoch_max && env_->lock().who_sits(number).has_value();
+}
+
+void lmdb_backend::check_there() const {
+  check_usable();
+  check_member(read_transaction(*env_), epoch_);
+}
+
 void lmdb_backend::left_behind(workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into) {
   env_->check_process();
   read_left_behind(read_transaction(*env_), workflow, from, most, into);
@@ -168,6 +181,17 @@ void lmdb_backend::unclaimed(workflow_id workflow, std::span<const item_id> item
   for (const item_id item : items)
     if (!claim_of(txn, address_of(workflow, item))) into.push_back(item);
 }
+
+// A lock and not LMDB's: others can record checkpoints while transactional steps are called.
+bool lmdb_backend::keep_others_out(const std::function<bool()>& enough) {
+  env_->check_process();
+  if (!shared_) return true;
+  if (!turns_) turns_.emplace(env_->state() / "tables.lock");
+  turn_ = turns_->take(enough);
+  return turn_.has_value();
+}
+
+void lmdb_backend::let_others_in() noexcept { turn_.reset(); }
 
 // The pid of a living process that runs this workflow with another chain; 0 where there is none.
 std::uint64_t lmdb_backend::use_chain(write_transaction& txn, const workflow_record& workflow, bool& changed) {

@@ -112,6 +112,7 @@ private:
   bool wants_claim_or_trouble(active_item& item);
   void settle_claim(const wanted_claim& wanted, const claim_request& request, found& so_far);
   void write_admission(active_item& item);
+  void suspect_of_batches(active_item& item) const;
   void set_aside(active_item* item);
   [[nodiscard]] bool failed_elsewhere(const stored_item& stored) const;
   void count_as_others_left_it(const stored_item& stored);

@@ -4,6 +4,7 @@
 // A group is looked up as ever; what has something to do in it is claimed as one commit, in which new items are admitted.
 // Then the snapshot is refreshed: it shows what their holders before us recorded of them, and nobody records more.
 
+#include "flight/recorder.hpp"
 #include "record/key.hpp"
 #include "run/admission.hpp"
 #include "run/what_of.hpp"
@@ -177,6 +178,7 @@ void admission::claim_group(found& so_far) {
         wanted_[i].item->claimed = requests_[i].answer != claim_answer::elsewhere;
       }
       refresh();
+      if (run_.flight != nullptr) run_.flight->refresh();
     }
   } catch (...) {
     run_.fail(std::current_exception());  // the storage failed, or the process was taken for dead; what is claimed goes back at the end
@@ -209,6 +211,7 @@ void admission::settle_claim(const wanted_claim& wanted, const claim_request& re
   active_item* const item = wanted.item;
   const bool has_input = item->values[0] != nullptr;
   if (request.answer == claim_answer::claimed) {
+    if (request.left_behind) suspect_of_batches(*item);
     settled_.push_back(item);
     return;
   }
@@ -225,13 +228,23 @@ void admission::settle_claim(const wanted_claim& wanted, const claim_request& re
   item->is_new = true;
   item->state = item_state::pending;
   if (wanted.failure.empty()) {
-    recorded_.push_back(item);
+    if (!crashed_too_often(*item, 0)) {
+      recorded_.push_back(item);
+    } else {
+      fail_crashed(*item, run_.workflow.current, so_far.into);
+      ++so_far.waiting;
+    }
     return;
   }
   const std::string sentence = "the input could not be recorded: " + wanted.failure;
   run_.note_end(item_state::failed, item->key, item->step, sentence);
   end_failed(*item, so_far.into, run_.workflow.current, sentence);
   ++so_far.waiting;
+}
+
+// A process died in a call for several items, and this one may have been among them.
+void admission::suspect_of_batches(active_item& item) const {
+  if (run_.flight != nullptr && run_.flight->calls_left_behind_singly(run_.workflow.id)) item.crashes = crash_history::counted;
 }
 
 void admission::set_aside(active_item* item) {

@@ -26,6 +26,23 @@ loop_identity identity_of(const std::string& idempotency_key) {
   return identity;
 }
 
+// May somebody go on from this checkpoint, of the run's workflow?
+bool is_needed(const run_state& run, snapshot& view, const slot_header& header) {
+  stored_item item;
+  try {
+    if (!view.load(run.workflow.id, header.item, item)) return false;
+  } catch (const error&) {  // whoever takes up the item is told
+    return true;
+  }
+  const bool over = item.state == item_state::done || item.state == item_state::skipped ||
+                    (item.state == item_state::failed && item.sticky) || item.reached > header.step;
+  const auto recorded = std::find_if(run.workflow.revisions.begin(), run.workflow.revisions.end(),
+                                     [&](const chain_revision& one) { return one.id == header.revision; });
+  if (over || recorded == run.workflow.revisions.end() || header.step >= recorded->steps.size()) return false;
+  return identity_of(idempotency_key(run.uuid, run.chain->name, item.key, recorded->steps[header.step].name, item.generation,
+                                     item.input_digest)) == header.identity;
+}
+
 }  // namespace
 
 struct loop_runner::attempt {
@@ -49,8 +66,7 @@ void loop_runner::run(const active_item& item, const detail::erased_step& step, 
   round = 0;
   attempt now{item, step, rounds, round, *run_.loops[item.step], {}, {}, false, 0, 0};
   if (run_.slots != nullptr && run_.records) {
-    now.slots.emplace(run_.slots->claim(identity_of(idempotency_key(
-        run_.uuid, run_.chain->name, item.key, step.name, item.generation, item.input_digest))));
+    now.slots.emplace(claim(item, step));
     go_on(now);
     now.interval.emplace(*step.loop, expected_cost_s(now));
   }
@@ -87,6 +103,16 @@ void loop_runner::run(const active_item& item, const detail::erased_step& step, 
     if (!over && now.interval->due()) checkpoint(now);
   }
   if (now.slots) ended_.emplace(std::move(*now.slots));
+}
+
+loop_slots loop_runner::claim(const active_item& item, const detail::erased_step& step) {
+  try {
+    return run_.slots->claim(identity_of(idempotency_key(run_.uuid, run_.chain->name, item.key, step.name, item.generation,
+                                                         item.input_digest)));
+  } catch (const error&) {  // it does not concern this item alone
+    run_.fail(std::current_exception());
+    throw step_stopped();
+  }
 }
 
 // Puts the state of the last checkpoint in place of what arrived, where there is one.
@@ -141,6 +167,7 @@ void loop_runner::checkpoint(attempt& now) {
   what.round = now.round;
   what.written_us = run_.unix_us(began_ns);
   try {
+    if (const claim_store* const others = run_.store.claims()) others->check_there();  // or the item is one of theirs
     if (run_.slots->durable() == durability::process && !std::exchange(now.flushed, true)) run_.store.flush();
     const auto written =
         now.slots->write(what, buffer(), [&](encoder& out) { now.rounds.type.encode(state, out); });
@@ -176,21 +203,13 @@ void loop_runner::release(lane_position at) noexcept {
 void release_unneeded_slots(run_state& run) {
   if (run.slots == nullptr || run.slots->kept() == 0) return;
   const auto view = run.store.read();
-  run.slots->release_unless(run.workflow.id, [&](const slot_header& header) {
-    stored_item item;
-    try {
-      if (!view->load(run.workflow.id, header.item, item)) return false;
-    } catch (const error&) {  // whoever takes up the item is told
-      return true;
-    }
-    const bool over = item.state == item_state::done || item.state == item_state::skipped ||
-                      (item.state == item_state::failed && item.sticky) || item.reached > header.step;
-    const auto recorded = std::find_if(run.workflow.revisions.begin(), run.workflow.revisions.end(),
-                                       [&](const chain_revision& one) { return one.id == header.revision; });
-    if (over || recorded == run.workflow.revisions.end() || header.step >= recorded->steps.size()) return false;
-    return identity_of(idempotency_key(run.uuid, run.chain->name, item.key, recorded->steps[header.step].name,
-                                       item.generation, item.input_digest)) == header.identity;
-  });
+  run.slots->release_unless(run.workflow.id, [&](const slot_header& header) { return is_needed(run, *view, header); });
+}
+
+void remove_slots_of_dead(run_state& run, std::uint64_t number) {
+  if (std::none_of(run.loops.begin(), run.loops.end(), [](const auto& one) { return one != nullptr; })) return;
+  const auto view = run.store.read();
+  run.slots->remove_unless(number, run.workflow.id, [&](const slot_header& header) { return is_needed(run, *view, header); });
 }
 
 }  // namespace pawl::core

@@ -60,6 +60,7 @@ private:
   struct attempt;
   void release(lane_position at) noexcept;
   [[nodiscard]] std::span<std::byte> buffer();
+  [[nodiscard]] loop_slots claim(const active_item& item, const detail::erased_step& step);
   void go_on(attempt& now);
   void checkpoint(attempt& now);
   void got_on(const active_item& item);
@@ -75,5 +76,8 @@ private:
 // Of the slots that earlier runs left, gives those free that nobody can go on from any more: their item has ended, is
 // beyond the loop, or begins it anew. When the workflow does not run, and what was recorded is folded in.
 void release_unneeded_slots(run_state& run);
+// The same for those that a process left which shared the state and has died, before anybody has taken anything of it over:
+// they are removed.
+void remove_slots_of_dead(run_state& run, std::uint64_t number);
 
 }  // namespace pawl::core

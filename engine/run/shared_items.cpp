@@ -1,5 +1,8 @@
 #include "run/shared_items.hpp"
 
+#include "flight/recorder.hpp"
+#include "run/loop.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -16,6 +19,7 @@ constexpr std::uint64_t told_each_ns = 10'000'000'000;
 constexpr std::size_t found_max = 4096;       // at one look
 constexpr std::size_t windows_aside_max = 8;  // of the run
 constexpr std::size_t items_a_worker_least = 2;
+constexpr unsigned tries_to_settle = 50;      // of what a dead process was executing: ten seconds
 
 // Enough for all workers to be busy, with full batches.
 std::size_t items_at_least(const run_state& run) {
@@ -38,6 +42,7 @@ shared_items::shared_items(claim_store& claims, run_state& run)
 void shared_items::beat(std::uint64_t now_ns) {
   if (now_ns - beaten_ns_ < beat_ns) return;
   beaten_ns_ = now_ns;
+  if (run_.flight != nullptr && ++beats_ % beats_a_second == 0) run_.flight->renew_memory_kills();
   if (due_.exchange(true, std::memory_order_acq_rel)) {
     try {
       tend();
@@ -53,9 +58,26 @@ void shared_items::tend() {
     const std::scoped_lock turn(claiming_);
     if (const auto released = take_released(); !released.empty()) claims_.claim(run_.workflow.id, {}, released);
   }
-  for (const departed_process& one : claims_.bury_dead())
+  for (const departed_process& one : claims_.bury_dead([this](std::uint64_t number) { return settle_dead(number); }))
     run_.logger.log(one.items != 0 ? spdlog::level::warn : spdlog::level::info,
                     "event=process_gone pid={} items={} state=left_behind", one.pid, one.items);
+}
+
+// What it was executing is known before anybody takes up what it had. False where that is to be tried again.
+bool shared_items::settle_dead(std::uint64_t number) {
+  std::vector<std::string> told;
+  const bool known = run_.flight == nullptr || run_.flight->take_in_dead(number, told);
+  unsigned tries = 0;
+  {
+    const std::scoped_lock lock(releasing_);
+    if (known) unsettled_.erase(number);
+    else tries = ++unsettled_[number];
+  }
+  if (tries <= 1)
+    for (const std::string& one : told) run_.logger.warn("{}", one);
+  if (!known && tries < tries_to_settle) return false;
+  if (run_.slots != nullptr) remove_slots_of_dead(run_, number);
+  return true;
 }
 
 void shared_items::look() {

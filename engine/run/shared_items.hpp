@@ -19,6 +19,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <set>
 #include <span>
@@ -65,6 +66,7 @@ public:
 private:
   static constexpr std::size_t beats_a_second = 5;
   void tend();
+  [[nodiscard]] bool settle_dead(std::uint64_t number);
   [[nodiscard]] std::vector<item_id> take_released();
   void tell();
   void tell_of_others();
@@ -75,6 +77,7 @@ private:
   const std::size_t least_;           // items in flight
   std::uint64_t beaten_ns_ = 0;
   std::uint64_t told_ns_ = 0;
+  std::size_t beats_ = 0;
   std::atomic<bool> due_{true};
   std::atomic<bool> has_found_{false};
   std::atomic<bool> full_{false};
@@ -83,6 +86,7 @@ private:
   std::mutex claiming_;
   std::mutex releasing_;
   std::vector<item_id> released_;
+  std::map<std::uint64_t, unsigned> unsettled_;  // dead processes, and how often it was tried; guarded by releasing_
   std::set<item_id> aside_;
   std::vector<item_id> found_;        // descending, to be taken from the end
   std::vector<item_id> room_;

@@ -11,7 +11,8 @@
 //
 // While a commit is under way the next group is called, where enough items wait: it
 // also sees what the group in front has written. Its own commit begins when that one
-// has returned; where that fails, nothing of either has happened.
+// has returned; where that fails, nothing of either has happened. (Where several processes share the state a turn is one
+// group, for they wait for it, too.)
 
 #include "run/marked_call.hpp"
 #include "run/worker.hpp"
@@ -20,6 +21,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <optional>
 #include <utility>
 
 namespace pawl::core {
@@ -37,20 +39,30 @@ bool worker::run_transactions() {
   transaction_group* now = transaction_groups_[0].get();
   if (!run_.transactions->begin(now->items)) return false;
   ask_for_commit();  // what is recorded is not to wait for it
-  const std::uint64_t began_ns = run_.time.now_ns();
-  std::size_t groups = 0;
-  {
-    const table_store::turn turn(*run_.store.tables());
+  std::uint64_t began_ns = run_.time.now_ns();
+  std::size_t groups = 1;
+  const bool alone = run_.store.claims() == nullptr;
+  std::optional<table_store::turn> turn;
+  try {
+    turn.emplace(*run_.store.tables(), [this] { return run_.stopping(); });
+  } catch (...) {
+    run_.fail(std::current_exception());
+  }
+  if (turn && *turn) {
+    began_ns = run_.time.now_ns();
     transaction_group* committing = nullptr;
-    do {
-      ++groups;
+    for (;; ++groups) {
       call_group(*now, committing);
       if (committing != nullptr) end_group(*committing);
       committing = begin_commit(*now) ? now : nullptr;
       now = transaction_groups_[now == transaction_groups_[0].get() ? 1 : 0].get();
-    } while (committing != nullptr && !run_.stopping() && run_.transactions->next(now->items));
+      if (!alone || committing == nullptr || run_.stopping() || !run_.transactions->next(now->items)) break;
+    }
     if (committing != nullptr) end_group(*committing);
+  } else {
+    give_up_group(*now);
   }
+  turn.reset();
   run_.transactions->end(began_ns, run_.time.now_ns(), groups);
   tell_counts();
   return true;

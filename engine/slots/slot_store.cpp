@@ -15,6 +15,8 @@
 namespace pawl::core {
 namespace {
 
+constexpr int numbers_of_a_process_bits = 24;
+
 // 0 for what is no name of a slot.
 std::uint64_t number_of(const std::string& name) {
   std::uint64_t number = 0;
@@ -32,9 +34,16 @@ std::array<std::byte, slot_payload_at> block_of(const slot_header& header) {
 }  // namespace
 
 slot_store::slot_store(file_system& files, std::filesystem::path directory, const std::array<std::byte, 16>& uuid,
-                       durability durable, bool made, std::vector<std::string>& warnings)
-    : files_(files), directory_(std::move(directory)), uuid_(uuid), durable_(durable), process_(process_generation()), made_(made) {
-  if (!made_) return;
+                       durability durable, bool made, std::vector<std::string>& warnings, std::uint64_t shared_as)
+    : files_(files),
+      directory_(std::move(directory)),
+      uuid_(uuid),
+      durable_(durable),
+      process_(process_generation()),
+      shared_(shared_as != 0),
+      made_(made),
+      next_((shared_as << numbers_of_a_process_bits) + 1) {
+  if (!made_ || shared_) return;
   for (const std::string& name : files_.list(directory_))
     if (number_of(name) != 0) take_in(name, warnings);
 }
@@ -51,15 +60,10 @@ slot_store::~slot_store() {
 }
 
 void slot_store::take_in(const std::string& name, std::vector<std::string>& warnings) {
-  slot found{directory_ / name, nullptr};
-  found.is_new = true;  // as far as is known
+  slot found;
   next_ = std::max(next_, number_of(name) + 1);
   try {
-    found.open = files_.open_to_write(found.path);
-    found.size = found.open->size();
-    std::array<std::byte, sizeof(slot_header)> front{};
-    if (found.size >= front.size()) found.open->read(0, front);
-    found.header = header_of(front);
+    found = open_slot(directory_ / name);
   } catch (const error& failure) {
     warnings.push_back(std::string("slots: a checkpoint of a loop cannot be read and is left alone: ") + failure.what());
     return;
@@ -83,9 +87,53 @@ void slot_store::take_in(const std::string& name, std::vector<std::string>& warn
   }
 }
 
+slot slot_store::open_slot(const std::filesystem::path& path) {
+  slot found{path, nullptr};
+  found.is_new = true;  // as far as is known
+  found.open = files_.open_to_write(path);
+  found.size = found.open->size();
+  std::array<std::byte, sizeof(slot_header)> front{};
+  if (found.size >= front.size()) found.open->read(0, front);
+  found.header = header_of(front);
+  return found;
+}
+
+bool slot_store::is_in(const std::filesystem::path& directory, const std::filesystem::path& name) {
+  const std::vector<std::string> names = files_.list(directory);
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Other processes make files meanwhile, and remove what they had free.
+void slot_store::find_kept(const loop_identity& identity, std::vector<slot>& into) {
+  made_ = made_ || is_in(directory_.parent_path(), directory_.filename());
+  if (!made_) return;
+  for (const std::string& name : files_.list(directory_)) {
+    const std::filesystem::path path = directory_ / name;
+    if (number_of(name) == 0 || in_use_.contains(path)) continue;
+    try {
+      slot found = open_slot(path);
+      if (!found.header || found.header->uuid != uuid_ || found.header->identity != identity) continue;
+      found.path = directory_ / std::to_string(next_++);
+      files_.rename(path, found.path);
+      in_use_.insert(found.path);
+      into.push_back(std::move(found));
+    } catch (const error& failure) {
+      if (failure.code() == errc::io && is_in(directory_, name)) throw;
+    }
+  }
+}
+
 loop_slots slot_store::claim(const loop_identity& identity) {
   const std::scoped_lock lock(mutex_);
   std::vector<slot> slots;
+  if (shared_) {
+    try {
+      find_kept(identity, slots);
+    } catch (...) {
+      for (const slot& one : slots) in_use_.erase(one.path);
+      throw;
+    }
+  }
   if (const auto at = kept_.find(identity); at != kept_.end()) {
     slots = std::move(at->second);
     kept_.erase(at);
@@ -107,6 +155,23 @@ void slot_store::release_unless(workflow_id workflow, const std::function<bool(c
   }
 }
 
+void slot_store::remove_unless(std::uint64_t dead, workflow_id workflow,
+                               const std::function<bool(const slot_header&)>& needed) noexcept {
+  try {
+    const std::scoped_lock lock(mutex_);
+    if (!made_ && !is_in(directory_.parent_path(), directory_.filename())) return;
+    for (const std::string& name : files_.list(directory_)) {
+      if (number_of(name) >> numbers_of_a_process_bits != dead) continue;
+      slot found = open_slot(directory_ / name);
+      const bool is_free = !found.header || (found.header->uuid == uuid_ && found.header->workflow == workflow &&
+                                             !needed(*found.header));
+      found.open.reset();
+      if (is_free) files_.remove(found.path);
+    }
+  } catch (...) {  // they go when the state is opened alone
+  }
+}
+
 // The largest: most of what is to be written has blocks then.
 slot slot_store::take_free() {
   const std::scoped_lock lock(mutex_);
@@ -118,20 +183,37 @@ slot slot_store::take_free() {
     taken.header.reset();
     return taken;
   }
-  if (!made_) {
-    files_.make_directory(directory_);
-    files_.sync_directory(directory_.parent_path());
-    made_ = true;
-  }
+  if (!made_) make_directory();
   slot fresh{directory_ / std::to_string(next_++), nullptr};
   fresh.open = files_.create(fresh.path);
   fresh.is_new = true;
+  if (shared_) in_use_.insert(fresh.path);
   return fresh;
+}
+
+// Another process may be making it, too.
+void slot_store::make_directory() {
+  try {
+    files_.make_directory(directory_);
+  } catch (const error&) {
+    if (!shared_ || !is_in(directory_.parent_path(), directory_.filename())) throw;
+  }
+  files_.sync_directory(directory_.parent_path());
+  made_ = true;
+}
+
+void slot_store::forget(const std::filesystem::path& path) noexcept {
+  const std::scoped_lock lock(mutex_);
+  in_use_.erase(path);
 }
 
 void slot_store::keep(const loop_identity& identity, std::vector<slot> slots) noexcept {
   if (slots.empty()) return;
   const std::scoped_lock lock(mutex_);
+  if (shared_) {
+    for (const slot& one : slots) in_use_.erase(one.path);
+    return;
+  }
   try {
     kept_[identity] = std::move(slots);
   } catch (const std::bad_alloc&) {  // they stay on the disk for the next opening
@@ -233,6 +315,7 @@ void loop_slots::read(const std::function<void(decoder&)>& read_state) const {
 void loop_slots::drop(std::size_t place) noexcept {
   const std::filesystem::path path = slots_[place].path;
   slots_.erase(slots_.begin() + static_cast<std::ptrdiff_t>(place));
+  owner_->forget(path);
   if (latest_ && *latest_ > place) --*latest_;
   try {
     owner_->files_.remove(path);

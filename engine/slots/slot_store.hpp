@@ -6,6 +6,11 @@
 // What is free is removed when the store is closed; what is kept stays until an
 // item's end, or its next run, makes it useless: nothing is removed on suspicion.
 //
+// Several processes that share a state share the directory. Whose an item is decides whose the slots of its loops are: so
+// what is kept is not kept by a process, and whoever claims a loop looks for its slots among all that lie there and are not in
+// his own use, and gives them names of his own. What is free is its process's. Names are numbers that begin with the
+// process's, so nobody makes one twice, and it is known whose a dead one's are.
+//
 // Knows no steps, no values and no LMDB. Files go through the seam.
 #pragma once
 
@@ -22,6 +27,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -94,18 +100,23 @@ private:
 class slot_store {
 public:
   // `made`: the directory is there. Takes in what lies in it; `warnings` gets a sentence for each file that cannot be
-  // read, which is then left alone. `files` must outlive the store.
+  // read, which is then left alone. `shared_as`: where others share the state, a number that is this process's alone, below
+  // 2^40; nothing is taken in then. `files` must outlive the store.
   slot_store(file_system& files, std::filesystem::path directory, const std::array<std::byte, 16>& uuid,
-             durability durable, bool made, std::vector<std::string>& warnings);
+             durability durable, bool made, std::vector<std::string>& warnings, std::uint64_t shared_as = 0);
   // Removes what is free. In the child of a fork: nothing.
   ~slot_store();
   slot_store(const slot_store&) = delete;
   slot_store& operator=(const slot_store&) = delete;
 
-  // Any thread. The slots that were kept for this loop, if any; nobody else may have them claimed.
+  // Any thread. The slots that were kept for this loop, if any; nobody else may have them claimed. Throws pawl::error(io)
+  // where others share the state and it cannot be found out.
   [[nodiscard]] loop_slots claim(const loop_identity& identity);
   // Of the kept slots of a workflow, releases those that `needed` says no to. Not while that workflow runs.
   void release_unless(workflow_id workflow, const std::function<bool(const slot_header&)>& needed);
+  // Of the slots of a process that shared the state and has died, removes those of the workflow that `needed` says no to,
+  // and those without a checkpoint. Before anybody can claim a loop that it had.
+  void remove_unless(std::uint64_t dead, workflow_id workflow, const std::function<bool(const slot_header&)>& needed) noexcept;
 
   [[nodiscard]] durability durable() const noexcept { return durable_; }
   // For whoever looks at it: how many are kept, and how many free.
@@ -115,7 +126,12 @@ public:
 private:
   friend loop_slots;
   void take_in(const std::string& name, std::vector<std::string>& warnings);
+  [[nodiscard]] slot open_slot(const std::filesystem::path& path);
+  [[nodiscard]] bool is_in(const std::filesystem::path& directory, const std::filesystem::path& name);
+  void find_kept(const loop_identity& identity, std::vector<slot>& into);
+  void make_directory();
   [[nodiscard]] slot take_free();
+  void forget(const std::filesystem::path& path) noexcept;
   void keep(const loop_identity& identity, std::vector<slot> slots) noexcept;
   void give_back(std::vector<slot> slots) noexcept;
 
@@ -124,11 +140,13 @@ private:
   const std::array<std::byte, 16> uuid_;
   const durability durable_;
   const std::uint64_t process_;  // file/fork.hpp
+  const bool shared_;
   mutable std::mutex mutex_;
   bool made_;
   std::uint64_t next_ = 1;
   std::map<loop_identity, std::vector<slot>> kept_;
   std::vector<slot> free_;
+  std::set<std::filesystem::path> in_use_;  // where others share the state: claimed here, or free
 };
 
 }  // namespace pawl::core

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -30,6 +31,7 @@ struct claim_request {
   std::string_view key;                // typed; where the item is not known
   std::span<std::byte> admission;      // a whole checkpoint, `admitted`, of no item yet; where the item is not known
   claim_answer answer = claim_answer::elsewhere;
+  bool left_behind = false;            // answer: the last process that had it died
 };
 
 struct departed_process {
@@ -48,8 +50,16 @@ public:
   virtual void release_all(workflow_id workflow) = 0;
   // This process records nothing more, and counts as dead from here on: others take over what it had. Any thread.
   virtual void withdraw() noexcept = 0;
-  // Sets the claims of dead processes free. Any thread.
-  [[nodiscard]] virtual std::vector<departed_process> bury_dead() = 0;
+  // Sets the claims of dead processes free; before that, `found` gets the number of each, and says whether it may be done
+  // now. Any thread.
+  [[nodiscard]] virtual std::vector<departed_process> bury_dead(const std::function<bool(std::uint64_t number)>& found) = 0;
+  // The number by which this process is known here; it was nobody's before and will be nobody's again.
+  [[nodiscard]] virtual std::uint64_t own_number() const noexcept = 0;
+  // Whether another process of this number lives. Any thread.
+  [[nodiscard]] virtual bool is_there(std::uint64_t number) const = 0;
+  // Throws pawl::error where this process has been taken for dead, or has withdrawn: what it has claimed may be somebody
+  // else's. For whoever writes beside the storage. Any thread.
+  virtual void check_there() const = 0;
   // Items of the workflow that the dead left behind, ids ascending from `from` on, `most` at most. Any thread.
   virtual void left_behind(workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into) = 0;
   // Those of `items` that nobody else has claimed. (Own claims that were given back do not count any more.) Any thread.

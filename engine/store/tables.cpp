@@ -13,15 +13,20 @@ std::string types_of(std::string_view key, std::string_view value) {
 
 }  // namespace
 
-table_store::turn::turn(table_store& of) {
+table_store::turn::turn(table_store& of, const std::function<bool()>& enough) : of_(of) {
   if (turn_is_here)
     throw error(errc::bad_argument,
                 "run: a transactional step tried to run transactional steps; call the engine from outside of them");
   lock_ = std::unique_lock(of.writing_);
-  turn_is_here = true;
+  has_it_ = of.keep_others_out(enough);
+  turn_is_here = has_it_;
 }
 
-table_store::turn::~turn() { turn_is_here = false; }
+table_store::turn::~turn() {
+  if (!has_it_) return;
+  turn_is_here = false;
+  of_.let_others_in();
+}
 
 bool table_store::has_turn() noexcept { return turn_is_here; }
 

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -61,16 +62,21 @@ public:
   virtual ~table_store() = default;
 
   // Whoever writes has this turn from before its snapshot until after its commit, so what it has read is what it
-  // changes. Waits for it. Throws pawl::error(bad_argument) where the calling thread has one already.
+  // changes; among processes that share the storage, too. Waits for it, for another process only until `enough` says so:
+  // then there is none. Throws pawl::error(bad_argument) where the calling thread has one already, io where others cannot be
+  // kept out.
   class turn {
   public:
-    explicit turn(table_store& of);
+    turn(table_store& of, const std::function<bool()>& enough);
     ~turn();
     turn(const turn&) = delete;
     turn& operator=(const turn&) = delete;
+    [[nodiscard]] explicit operator bool() const noexcept { return has_it_; }
 
   private:
+    table_store& of_;
     std::unique_lock<std::mutex> lock_;
+    bool has_it_ = false;
   };
   // Has the calling thread a turn, of any store?
   [[nodiscard]] static bool has_turn() noexcept;
@@ -92,6 +98,11 @@ public:
   }
   // It is durable when it returns. Throws as commit_tables() does.
   virtual void end_commit() {}
+
+protected:
+  // Keeps other processes from having a turn. By whoever has it in this one.
+  [[nodiscard]] virtual bool keep_others_out(const std::function<bool()>&) { return true; }
+  virtual void let_others_in() noexcept {}
 
 private:
   std::mutex writing_;

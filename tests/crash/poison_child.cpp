@@ -1,12 +1,12 @@
 // A workflow with items that take the process down.
 //
-//   poison_child STATE ITEMS WORKERS WAY [deaf] [slow] [batch] [loop [rare]] [never|one]
+//   poison_child STATE ITEMS WORKERS WAY [deaf] [slow] [batch] [loop [rare]] [never|one] [shared]
 //
 // Every item whose number ends in 007 dies in the step "parse", in the way that is named; "mixed": each in another one.
 //   segv abort terminate overflow fpe ill trap exit thread none
 // deaf: without handlers of signals, the error that the tests must be able to find. slow: a step takes a millisecond.
 // batch: "parse" takes up to 100 items at once. loop: "parse" is a loop that dies in its tenth round, checkpointed after
-// every fifth. one, never: max_crashes.
+// every fifth. one, never: max_crashes. shared: one of several processes.
 //
 // Ends with 0 where all items have ended, with 3 and a sentence where that is not so.
 #include <pawl/pawl.hpp>
@@ -98,6 +98,7 @@ int main(int argc, char** argv) {
     options.crash_handlers = !has(argc, argv, "deaf");
     if (has(argc, argv, "never")) options.max_crashes = 0;
     if (has(argc, argv, "one")) options.max_crashes = 1;
+    if (has(argc, argv, "shared")) options.opening = pawl::opening::shared;
     pawl::engine engine(argv[1], options);
     std::vector<std::uint64_t> all(items);
     std::iota(all.begin(), all.end(), std::uint64_t{0});

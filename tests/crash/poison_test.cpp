@@ -88,6 +88,26 @@ std::set<std::uint64_t> poison_up_to(std::uint64_t items) {
   return found;
 }
 
+// Several at once, each started again when it dies, until all have ended well.
+int all_supervised(const std::filesystem::path& state, const std::vector<std::string>& words, int processes,
+                   int deaths_at_most) {
+  std::set<pid_t> there;
+  for (int i = 0; i < processes; ++i) there.insert(start(state, words));
+  int deaths = 0;
+  while (!there.empty()) {
+    int status = 0;
+    const pid_t ended = ::waitpid(-1, &status, 0);
+    if (there.erase(ended) == 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) continue;
+    if (++deaths > deaths_at_most) break;
+    there.insert(start(state, words));
+  }
+  for (const pid_t one : there) {
+    ::kill(one, SIGKILL);
+    static_cast<void>(end_of(one));
+  }
+  return there.empty() ? deaths : -1;
+}
+
 // What is left in flight/counts.
 std::size_t entries_left(const std::filesystem::path& state) {
   const auto path = state / "flight" / "counts";
@@ -209,4 +229,64 @@ TEST_CASE("what was failed for its crashes is opened by a retry, and counts from
   CHECK(run_tool({"retry", dir / "state", "poison", "--key", "7"}).code == 0);
   CHECK(end_of(start(dir / "state", {"20", "1", "none"})) == 0);  // mended
   CHECK(ends_of(dir / "state").done == 20);
+}
+
+TEST_CASE("several processes share a state: an item that takes down one after the other is failed after three of them") {
+  struct {
+    std::string way, words;
+    int deaths;  // for each of two poison items
+  } const cases[]{{"segv", "", 3}, {"mixed", "", 3}, {"thread", "slow", 4}, {"segv", "batch", 4}};
+  for (const auto& [way, more, each] : cases) {
+    CAPTURE(way, more);
+    const temp_dir dir;
+    std::vector<std::string> words{"2000", "3", way, "shared"};
+    if (!more.empty()) words.push_back(more);
+    const int deaths = all_supervised(dir / "state", words, 3, 20);
+    CHECK(deaths == 2 * each);
+    const ends found = ends_of(dir / "state");
+    CHECK(found.done == 1998);
+    CHECK(found.failed == poison_up_to(2000));
+    CHECK(found.all_sticky);
+    for (const std::string& one : found.reasons) CHECK(one.find("crashed the process in step 'parse' 3 times") == 0);
+    CHECK(run_tool({"verify", dir / "state"}).code == 0);
+    CHECK(end_of(start(dir / "state", words)) == 0);  // and nothing dies any more
+    CHECK(end_of(start(dir / "state", {"2000", "3", way})) == 0);  // alone neither
+    // That calls of the step for several are suspect is known until as many of its entries were called one by one, alone.
+    CHECK(entries_left(dir / "state") == (more == "batch" ? 1 : 0));
+  }
+}
+
+TEST_CASE("in a loop a checkpoint begins the count anew in whichever process it was made") {
+  const temp_dir dir;
+  CHECK(all_supervised(dir / "state", {"1", "1", "segv", "loop", "shared"}, 2, 40) > 10);
+  CHECK(ends_of(dir / "state").done == 1);
+  CHECK(all_supervised(dir / "rare", {"1", "1", "segv", "loop", "rare", "shared"}, 2, 40) == 3);
+  CHECK(ends_of(dir / "rare").failed == std::set<std::uint64_t>{0});
+}
+
+TEST_CASE("one of several that share a state, killed from outside again and again: nobody is blamed") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const temp_dir dir;
+  const std::vector<std::string> words{"20000", "2", "none", "slow", "shared"};
+  std::array<pid_t, 3> all{};
+  for (pid_t& one : all) one = start(dir / "state", words);
+  int kills = 0;
+  for (std::size_t i = 0; i < 30; ++i) {
+    std::this_thread::sleep_for(std::chrono::microseconds(50'000 + random() % 50'000));
+    pid_t& one = all[i % 3];
+    const int with = std::array{SIGKILL, SIGTERM, SIGSEGV, SIGABRT, SIGKILL}[i % 5];
+    ::kill(one, with);
+    const int end = end_of(one);
+    REQUIRE((end == 0 || end == -with));
+    if (end != 0) ++kills;
+    one = start(dir / "state", words);
+  }
+  CHECK(kills > 20);
+  for (const pid_t one : all) CHECK(end_of(one) == 0);
+  CHECK(entries_left(dir / "state") == 0);
+  const ends found = ends_of(dir / "state");
+  CHECK(found.done == 20000);
+  CHECK(found.failed.empty());
 }

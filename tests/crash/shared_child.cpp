@@ -9,6 +9,8 @@
 //   hold=N     the second step of item N says "H PID N 1" and then waits to be killed
 //   system=N   the same, in a child of system()
 //   longer     a chain with a fourth step
+//   looped     the second step is a loop of six rounds with a checkpoint after every second one
+//   counted    the third step is transactional: it gives each item the next number
 //   window=N   of the engine
 //   quick      steps that take no time
 //   shuffled   items in another order in each process, and each of them twice
@@ -34,6 +36,8 @@ namespace {
 
 int log_fd = -1;
 std::uint64_t held = ~std::uint64_t{0};
+constexpr pawl::table<"last", std::string, std::uint64_t> last_number;
+constexpr pawl::table<"numbers", std::uint64_t, std::uint64_t> numbers;
 bool in_system = false;
 bool quick = false;
 
@@ -64,9 +68,38 @@ std::uint64_t second(std::uint64_t twice) {
   return twice + 1;
 }
 
+// A round begins the step anew where another process has it now.
+struct simulation {
+  std::uint64_t value = 0;
+  std::uint32_t round = 0;
+  std::int32_t process = 0;
+};
+
+pawl::round second_in_rounds(simulation& state) {
+  const std::uint64_t item = state.value / 2;
+  if (state.process != ::getpid()) {
+    note('S', item, 1);
+    if (state.round % 2 != 0) std::abort();  // no checkpoint was made there
+    if (state.round != 0) note('C', item, 1);
+    state.process = ::getpid();
+  }
+  std::this_thread::sleep_for(std::chrono::microseconds(200 + item % 7 * 100));
+  if (++state.round < 6) return pawl::round::again;
+  ++state.value;
+  note('E', item, 1);
+  return pawl::round::done;
+}
+
 void third(std::uint64_t value) {
   note('S', (value - 1) / 2, 2);
   note('E', (value - 1) / 2, 2);
+}
+
+void third_in_transaction(std::uint64_t value, pawl::transaction& tx) {
+  const std::uint64_t next = tx.get(last_number, "").value_or(0) + 1;
+  third(value);
+  tx.put(last_number, "", next);
+  tx.put(numbers, next, (value - 1) / 2);
 }
 
 }  // namespace
@@ -79,6 +112,8 @@ int main(int argc, char** argv) {
   pawl::engine_options options = pawl::test::quiet(std::strtoull(argv[5], nullptr, 10));
   options.opening = pawl::opening::shared;
   bool longer = false;
+  bool counted = false;
+  bool looped = false;
   std::vector<std::uint64_t> items;
   for (std::uint64_t item = from; item < to; ++item) items.push_back(item);
   for (int i = 6; i < argc; ++i) {
@@ -87,6 +122,8 @@ int main(int argc, char** argv) {
     if (word.starts_with("hold=") || word.starts_with("system=")) held = number();
     in_system |= word.starts_with("system=");
     longer |= word == "longer";
+    counted |= word == "counted";
+    looped |= word == "looped";
     quick |= word == "quick";
     if (word == "shuffled") {
       items.insert(items.end(), items.begin(), items.begin() + static_cast<std::ptrdiff_t>(to - from));
@@ -99,8 +136,15 @@ int main(int argc, char** argv) {
     auto one = pawl::step<"first">(first);
     auto two = pawl::step<"second">(second);
     auto three = pawl::step<"third">(third);
+    auto three_counted = pawl::transactional<"third">(third_in_transaction);
     const pawl::report report =
-        longer ? engine.run(pawl::workflow<"shared">(one, two, three, pawl::step<"fourth">([] {})), items)
+        counted ? engine.run(pawl::workflow<"shared">(one, two, three_counted), items)
+        : looped ? engine.run(pawl::workflow<"shared">(
+                                  pawl::step<"first">([](std::uint64_t item) { return simulation{first(item), 0, 0}; }),
+                                  pawl::loop<"second">(second_in_rounds, {.every_rounds = 2}),
+                                  pawl::step<"third">([](const simulation& state) { third(state.value); })),
+                              items)
+        : longer ? engine.run(pawl::workflow<"shared">(one, two, three, pawl::step<"fourth">([] {})), items)
                : engine.run(pawl::workflow<"shared">(one, two, three), items);
     std::printf("items %llu done %llu failed %llu duplicates %llu\n", static_cast<unsigned long long>(report.items),
                 static_cast<unsigned long long>(report.done), static_cast<unsigned long long>(report.failed),

@@ -24,9 +24,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -44,6 +46,8 @@ namespace {
 const std::string program = PAWL_TEST_BUILD_DIR "/tests/crash/shared_child";
 const std::string program_with_bug = PAWL_TEST_BUILD_DIR "/tests/canary/shared_child";
 constexpr int steps = 3;
+constexpr pawl::table<"last", std::string, std::uint64_t> last_number;
+constexpr pawl::table<"numbers", std::uint64_t, std::uint64_t> numbers;
 
 int number_from(const char* variable, int otherwise) {
   const char* text = std::getenv(variable);
@@ -245,11 +249,11 @@ struct round_figures {
 };
 
 // Four processes over the same items, one of which is killed every 100 ms and started again, until one of them is through.
-round_figures run_round(std::uint64_t items, std::mt19937& random, const std::string& which = program) {
-  const scene here;
+round_figures run_round(std::uint64_t items, std::mt19937& random, const std::string& which = program,
+                        const std::vector<std::string>& words = {}, const scene& here = {}) {
   round_figures made;
   std::array<std::unique_ptr<process>, 4> all;
-  for (auto& one : all) one = here.start(0, items, {}, which);
+  for (auto& one : all) one = here.start(0, items, words, which);
   const auto some_ended = [&] { return std::any_of(all.begin(), all.end(), [](auto& one) { return one->ended(); }); };
   for (auto next = clock_type::now() + 100ms; !some_ended(); next += 100ms) {
     std::this_thread::sleep_until(next);
@@ -257,7 +261,7 @@ round_figures run_round(std::uint64_t items, std::mt19937& random, const std::st
     if (one->ended()) break;
     here.kill(*one);
     ++made.kills;
-    one = here.start(0, items, {}, which);
+    one = here.start(0, items, words, which);
   }
   for (auto& one : all) made.all_well = one->wait() == 0 && made.all_well;
   for (auto& one : all)
@@ -327,6 +331,92 @@ TEST_CASE("an engine that ignores claims is found") {
   CHECK_FALSE(run_round(1500, random, program_with_bug).found.wrong.empty());
 }
 
+TEST_CASE("transactional steps of four processes, one of which is killed every 100 ms, are one after the other: nothing is lost, nothing is twice") {
+  const auto seed = static_cast<unsigned>(number_from("PAWL_TEST_SEED", static_cast<int>(std::random_device{}() >> 1)));
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const scene here;
+  const round_figures made = run_round(1500, random, program, {"counted"}, here);
+  CAPTURE(made.kills, made.found.wrong);
+  REQUIRE(made.found.wrong.empty());
+  CHECK(made.kills > 0);
+  pawl::engine alone(here.state(), quiet());
+  const pawl::table_view view = alone.view();
+  std::set<std::uint64_t> items;
+  std::uint64_t last = 0;
+  for (const auto& [number, item] : view.scan(numbers)) {
+    CHECK(number == ++last);
+    items.insert(item);
+  }
+  CHECK(last == 1500);
+  CHECK(items.size() == 1500);
+  CHECK(view.get(last_number, "") == 1500);
+  CHECK(run_tool({"verify", here.state()}).code == 0);
+}
+
+TEST_CASE("loops of four processes, one of which is killed every 100 ms, go on in others from their checkpoints") {
+  const auto seed = static_cast<unsigned>(number_from("PAWL_TEST_SEED", static_cast<int>(std::random_device{}() >> 1)));
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const scene here;
+  const round_figures made = run_round(1000, random, program, {"looped"}, here);
+  CAPTURE(made.kills, made.found.wrong);
+  REQUIRE(made.found.wrong.empty());
+  CHECK(made.kills > 0);
+  const auto lines = here.lines();
+  CHECK(std::count_if(lines.begin(), lines.end(), [](const scene::line& one) { return one.what == 'C'; }) > 0);
+  CHECK(run_tool({"verify", here.state()}).code == 0);
+}
+
+struct simulation {
+  std::uint64_t number = 0;
+  std::uint64_t round = 0;
+};
+
+TEST_CASE("a loop goes on in another process where it was, whether its process died or has only stopped its run") {
+  const bool dies = GENERATE(true, false);
+  CAPTURE(dies);
+  const temp_dir dir;
+  std::function<void(const simulation&)> look;
+  const auto chain = pawl::workflow<"simulations">(
+      pawl::pure<"make">([](std::uint64_t number) { return simulation{number, 0}; }),
+      pawl::loop<"simulate">(
+          [&](simulation& state) {
+            look(state);
+            std::this_thread::sleep_for(2ms);
+            return ++state.round == 100 ? pawl::round::done : pawl::round::again;
+          },
+          {.every_rounds = 5}),
+      pawl::step<"end">([](const simulation& state) { return state.round; }));
+  const std::vector<std::uint64_t> items{7};
+  pawl::test::child_process other([&](int to_parent) {
+    pawl::engine engine(dir / "state", shared_by(1));
+    look = [&](const simulation& state) {
+      if (state.round == 1 && ::write(to_parent, "go\n", 3) != 3) std::abort();
+      if (state.round != 48) return;
+      if (dies) ::kill(::getpid(), SIGKILL);
+      engine.stop();
+    };
+    if (!engine.run(chain, items).stopped) return 1;
+    look = [](const simulation&) {};
+    // It lives on, and has other loops.
+    std::vector<std::uint64_t> more(20);
+    for (std::size_t i = 0; i < more.size(); ++i) more[i] = 100 + i;
+    return engine.run(chain, more).done == 20 ? 0 : 2;
+  });
+  REQUIRE(other.line() == "go");
+  std::vector<std::uint64_t> rounds;
+  look = [&](const simulation& state) { rounds.push_back(state.round); };
+  pawl::engine engine(dir / "state", shared_by(1));
+  CHECK(engine.run(chain, items).done == 1);
+  REQUIRE_FALSE(rounds.empty());
+  CHECK(rounds.front() == (dies ? 45 : 49));  // a stop makes a checkpoint
+  CHECK(rounds.back() == 99);
+  CHECK(engine.result(chain, std::uint64_t{7}) == 100);
+  CHECK(other.wait() == (dies ? -SIGKILL : 0));
+  CHECK(run_tool({"verify", dir / "state"}).code == 0);
+}
+
 TEST_CASE("a process that is stopped, wherever it is, and evicted: the others go on, nothing is lost, nothing is done twice") {
   const auto seed = static_cast<unsigned>(number_from("PAWL_TEST_SEED", static_cast<int>(std::random_device{}() >> 1)));
   CAPTURE(seed);
@@ -390,6 +480,30 @@ TEST_CASE("a dead process's item goes on in another one within a second, at the 
     CHECK(steps_of_second == std::vector<int>{1, 2});  // not the first one
   }
   static_cast<void>(std::system("pkill -f '^sleep 60$' 2>/dev/null"));
+}
+
+TEST_CASE("top shows what the workers of each process are doing, and of a dead one what it was in") {
+  const scene here;
+  const auto first = here.start(0, 8, {"1", "hold=3"});
+  REQUIRE(here.wait_for('H', 3));
+  const auto second = here.start(100, 108, {"1", "hold=105"});
+  REQUIRE(here.wait_for('H', 105));
+  const auto row = [](const process& of, int item, bool alive) {
+    return "\\{\"pid\":" + std::to_string(of.pid()) + ",\"alive\":" + (alive ? "true" : "false") +
+           ",\"workers\":\\[\\{\"worker\":0,\"thread\":[0-9]+,\"workflow\":\"shared\",\"step\":\"second\",\"key\":" +
+           std::to_string(item) + ",";
+  };
+  const auto shows = [&](const std::string& pattern) {
+    const said top = run_tool({"top", here.state(), "--once", "--json"});
+    CAPTURE(top.out, pattern);
+    CHECK(top.code == 0);
+    CHECK(std::regex_search(top.out, std::regex(pattern)));
+  };
+  shows(row(*first, 3, true));
+  shows(row(*second, 105, true));
+  second->signal(SIGSTOP);  // so that it does not take over
+  here.kill(*first);
+  shows(row(*first, 3, false));
 }
 
 TEST_CASE("what a dead process had and no source of a living one gives is done by the living, too") {
@@ -618,9 +732,11 @@ TEST_CASE("what several processes cannot agree on is refused with a sentence") {
   }
   pawl::engine engine(dir / "state", options);
   const std::vector<std::uint64_t> items{1, 2, 3};
-  const auto loop = pawl::workflow<"loop">(
-      pawl::loop<"rounds">([](std::uint64_t&) { return pawl::round::done; }, {.every_rounds = 5}));
-  CHECK(refusal([&] { static_cast<void>(engine.run(loop, items)); }).find("the loop 'rounds'") != std::string::npos);
+  const auto child = pawl::workflow<"child">(pawl::step<"one">([](const std::uint64_t& number) { return number; }));
+  const auto parent = pawl::workflow<"parent">(
+      pawl::each<"all">([](const std::uint64_t& number) { return std::vector<std::uint64_t>{number}; }, child));
+  CHECK(refusal([&] { static_cast<void>(engine.run(parent, items)); }).find("step 'all', which makes children") !=
+        std::string::npos);
   const auto plain = pawl::workflow<"plain">(pawl::step<"first">([](const std::uint64_t& number) { return number; }));
   CHECK(refusal([&] { static_cast<void>(engine.submit(plain, std::uint64_t{1})); }).find("sources of runs") != std::string::npos);
   CHECK(refusal([&] { static_cast<void>(engine.retry("plain")); }).find("need the state alone") != std::string::npos);
