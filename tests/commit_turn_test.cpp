@@ -120,6 +120,30 @@ TEST_CASE("what the source still has does not wait for a call that was always fa
   CHECK(late == 0);
 }
 
+TEST_CASE("slow calls behind fast ones are made by all workers, not by whoever took their items") {
+  constexpr std::size_t workers = 4;
+  memory_backend store;
+  checkpoint_log log(store);
+  std::atomic<std::size_t> inside = 0;
+  std::atomic<bool> met = false;
+  // A call lasts until as many are under way as there are workers.
+  const auto meet = [&](int n) {
+    if (++inside == workers) met = true;
+    CHECK(comes_true([&] { return met.load(); }));
+    --inside;
+    return n;
+  };
+  SECTION("a pure step first") {
+    const auto w = workflow<"w">(pure<"fast">(same), step<"slow">(meet), step<"end">(same));
+    CHECK(test::run_over(store, log, w, numbers(64), workers, 64).done == 64);
+  }
+  SECTION("a step first") {
+    const auto w = workflow<"w">(step<"fast">(same), step<"slow">(meet), step<"end">(same));
+    CHECK(test::run_over(store, log, w, numbers(64), workers, 64).done == 64);
+  }
+  CHECK(met);
+}
+
 TEST_CASE("a source that gives one item now and then keeps all workers at work") {
   test::null_backend store;
   checkpoint_log log(store);

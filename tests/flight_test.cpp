@@ -332,11 +332,11 @@ TEST_CASE("of several processes each has its own record, and what one finds of a
   CHECK(third->told.empty());
   CHECK(flight_numbers(dir / "flight") == std::vector<std::uint64_t>{11, 12, 13});
   std::vector<std::string> told;
-  first->recorder.take_in_dead(12, told);
+  CHECK(first->recorder.take_in_dead(12, told));
   REQUIRE(told.size() == 1);
   CAPTURE(told[0]);
   CHECK(told[0].find("key=\"poison\" step=(step 3) verdict=counted") != std::string::npos);
-  third->recorder.take_in_dead(12, told);  // it comes too late
+  CHECK(third->recorder.take_in_dead(12, told));  // it comes too late
   CHECK(told.size() == 1);
   CHECK(flight_numbers(dir / "flight") == std::vector<std::uint64_t>{11, 13});
   REQUIRE(third->recorder.known(1, key));

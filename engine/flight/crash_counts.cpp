@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <span>
 #include <utility>
 
@@ -20,7 +19,6 @@ constexpr std::size_t entries_max = 16'384;
 constexpr const char* file_name = "counts";
 constexpr const char* fresh_name = "counts.new";
 constexpr const char* lock_name = "lock";
-constexpr std::chrono::seconds turn_within{5};  // it is had for two flushes
 
 struct counts_header {
   std::uint64_t magic;
@@ -31,6 +29,8 @@ struct counts_header {
 static_assert(sizeof(counts_header) == 32);
 
 std::uint32_t checksum(std::span<const crash_entry> entries) noexcept { return crc32c(std::as_bytes(entries)); }
+
+constexpr std::uint64_t unknown_version = ~std::uint64_t{0};
 
 // Which content it is. (Of the file's time and number the system makes no promise so fine.)
 std::uint64_t version_of(const counts_header& header) noexcept {
@@ -102,15 +102,15 @@ std::vector<crash_entry> crash_counts::read_entries(std::vector<std::string>* wa
   }
 }
 
-crash_counts::turn crash_counts::take_turn() {
+crash_counts::turn crash_counts::take_turn(std::chrono::milliseconds within) {
   turn taken;
   taken.within_ = std::unique_lock(changing_);
   if (!among_) return taken;
-  const auto until = std::chrono::steady_clock::now() + turn_within;
+  const auto until = std::chrono::steady_clock::now() + within;
   taken.among_ = among_->take([&] { return std::chrono::steady_clock::now() > until; });
   if (!taken.among_)
     throw error(errc::io, "flight: another process has had " + (directory_ / lock_name).string() +
-                              " for several seconds; see whether one is stopped, let it go on or end it by `pawl evict`");
+                              " for long; see whether one is stopped, let it go on or end it by `pawl evict`");
   read(nullptr);
   return taken;
 }
@@ -186,6 +186,7 @@ void crash_counts::write() {
     const std::scoped_lock lock(mutex_);
     entries = entries_;
   }
+  version_ = unknown_version;  // should it fail, the others' file is what counts
   const counts_header header{counts_magic, uuid_, static_cast<std::uint32_t>(entries.size()), checksum(entries)};
   const std::filesystem::path fresh = directory_ / fresh_name;
   files_.remove(fresh);

@@ -15,6 +15,7 @@
 #include "flight/format.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
@@ -50,13 +51,13 @@ public:
                std::vector<std::string>& warnings);
 
   // Whoever changes or writes something has the turn from before until after that; nobody else in any process has it
-  // then. Throws pawl::error(io), also where another process has it for longer than any of us needs.
+  // then. Throws pawl::error(io), also where another process has it for so long.
   class turn {
     friend class crash_counts;
     std::unique_lock<std::mutex> within_;
     std::optional<file_lock::held> among_;
   };
-  [[nodiscard]] turn take_turn();
+  [[nodiscard]] turn take_turn(std::chrono::milliseconds within);
   // Takes in what other processes have written, so far as that is not known yet. Throws pawl::error: io.
   void refresh();
 

@@ -22,6 +22,9 @@ namespace {
 
 constexpr std::uint64_t quiet_within_ns = 10'000'000'000;  // a suspect waits so long for calls that are under way
 constexpr std::uint64_t alone_for_ns = 60'000'000'000;     // others wait so long for a suspect
+// The counts are somebody's for two flushes at a time; by those who can try again later they are not waited for long.
+constexpr std::chrono::seconds counts_within{5};
+constexpr std::chrono::milliseconds counts_soon{20};
 constexpr auto look_every = std::chrono::microseconds(200);
 
 std::uint64_t monotonic_ns() noexcept {
@@ -51,7 +54,7 @@ flight_recorder::flight_recorder(file_system& files, const flight_options& optio
     std::vector<std::uint64_t> numbers = flight_numbers(options_.directory);
     number_ = shared_ ? company->own : std::max(counts_->last_record(), numbers.empty() ? 0 : numbers.back()) + 1;
     if (shared_) std::erase_if(numbers, company->is_there);
-    take_in_records(numbers, warnings, told);
+    take_in_records(numbers, warnings, told, counts_within);
     make_record();
   } catch (const error& failure) {
     header_ = nullptr;
@@ -91,9 +94,9 @@ void flight_recorder::prepare_directory() {
 
 // What follows from them is on the disk before they go. Of several who find the same process dead the first does it.
 void flight_recorder::take_in_records(const std::vector<std::uint64_t>& numbers, std::vector<std::string>& warnings,
-                                      std::vector<std::string>& told) {
+                                      std::vector<std::string>& told, std::chrono::milliseconds within) {
   if (numbers.empty()) return;
-  const crash_counts::turn turn = counts_->take_turn();
+  const crash_counts::turn turn = counts_->take_turn(within);
   const oom_counters oom = read_oom_counters();
   const boot_id boot = this_boot();
   for (const std::uint64_t number : numbers) {
@@ -112,7 +115,7 @@ bool flight_recorder::take_in_dead(std::uint64_t number, std::vector<std::string
   std::vector<std::string> warnings;
   bool done = true;
   try {
-    take_in_records({number}, warnings, told);
+    take_in_records({number}, warnings, told, counts_soon);
   } catch (const error& failure) {
     warnings.push_back(std::string("flight: it is not known what process number ") + std::to_string(number) +
                        " was executing when it died: " + failure.what());
@@ -208,7 +211,7 @@ bool flight_recorder::calls_left_behind_singly(workflow_id workflow) const {
 template <class Change>
 void flight_recorder::change_counts(const Change& change) noexcept {
   try {
-    const crash_counts::turn turn = counts_->take_turn();
+    const crash_counts::turn turn = counts_->take_turn(counts_within);
     if (change(*counts_)) counts_->write();
   } catch (...) {
   }

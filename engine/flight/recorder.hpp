@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -97,7 +98,7 @@ public:
 private:
   void prepare_directory();
   void take_in_records(const std::vector<std::uint64_t>& numbers, std::vector<std::string>& warnings,
-                       std::vector<std::string>& told);
+                       std::vector<std::string>& told, std::chrono::milliseconds within);
   void make_record();
   template <class Change>
   void change_counts(const Change& change) noexcept;

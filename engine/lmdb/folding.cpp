@@ -83,6 +83,7 @@ void folding::fold_with(const batch& checkpoints, std::size_t first, const table
   }
   new_keys_.write(txn);
   tally_.write(txn);
+  if (shared_) keep_turn(txn);
   pages_ += write_entries(txn, writes);
   if (mark != nullptr) write_mark(txn, *mark);
   finish(txn, totals);
@@ -147,6 +148,17 @@ void folding::keep_claim(write_transaction& txn, item_address address) {
                                    " is to be recorded by a process that has not claimed the item; nothing of it was "
                                    "written; run `pawl verify` on the state and report this");
   if (row_.state != item_state::pending && row_.state != item_state::in_progress) erase_claim(txn, address);
+}
+
+// The lock that the turn is may be lost as `owner` may be; then two would write what they decided by the same entries.
+void folding::keep_turn(write_transaction& txn) {
+  if (const std::uint64_t now = read_turns(txn); now != turns_)
+    throw error(errc::state_in_use,
+                "lmdb: another process has written tables of " + env_.state().string() +
+                    " while a transactional step was called here, because the lock on the file `tables.lock` was lost "
+                    "(something in this process read and closed that file, or somebody removed it); nothing of the step was "
+                    "written; end all processes that have this state open, start them again, and leave the file alone");
+  write_turns(txn, turns_ + 1);
 }
 
 // Puts the cursor on the item's row and reads it; false where there is none.

@@ -57,6 +57,8 @@ public:
   // entry of the index is, and nothing has happened then. (removing.cpp)
   [[nodiscard]] std::size_t remove_some(workflow_id workflow, std::span<const item_id> items, std::size_t place,
                                         std::uint64_t oldest_done_us, folding_totals& totals);
+  // Where others share the state: what fold_with() is given was decided by tables as they were after so many turns.
+  void expect_turns(std::uint64_t turns) noexcept { turns_ = turns; }
   // May all of the batch go into one transaction?
   [[nodiscard]] static bool fits(const batch& checkpoints) noexcept;
 
@@ -64,6 +66,7 @@ private:
   void begin(write_transaction& txn);
   void fold_run(write_transaction& txn, const batch& checkpoints, const batch::run& run);
   void keep_claim(write_transaction& txn, item_address address);
+  void keep_turn(write_transaction& txn);
   bool load_row(write_transaction& txn, item_address address);
   bool fold_checkpoints(const batch& checkpoints, const batch::run& run);
   void drop_outside(write_transaction& txn, item_address address);
@@ -86,6 +89,7 @@ private:
   blob_store& blobs_;
   const std::uint64_t epoch_;
   const bool shared_;
+  std::uint64_t turns_ = 0;
   const std::size_t pages_max_;
   const std::size_t large_threshold_;
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view member_tag = "p";
 constexpr std::string_view use_tag = "u";
+constexpr std::string_view turns_tag = "n";
 constexpr std::uint8_t claimed = 0;
 constexpr std::uint8_t left_behind = 1;
 constexpr std::size_t claim_key_size = 9;
@@ -150,6 +151,7 @@ void remove_all_members(write_transaction& txn) {
   for (const chain_use& use : read_chain_uses(txn))
     txn.erase(txn.env().in().meta, use_key(use.member, use.workflow).bytes());
   for (const member& one : read_members(txn)) txn.erase(txn.env().in().meta, member_key(one.number).bytes());
+  static_cast<void>(txn.erase(txn.env().in().meta, as_bytes(turns_tag)));
 }
 
 std::vector<chain_use> read_chain_uses(const transaction& txn) {
@@ -196,6 +198,19 @@ void read_claims(const transaction& txn,
     each(read_big_endian(key.subspan(1)), member);
     return true;
   });
+}
+
+std::uint64_t read_turns(const transaction& txn) {
+  const auto body = txn.get_record(as_bytes(turns_tag));
+  if (!body) return 0;
+  std::uint64_t turns = 0;
+  if (body->size() != sizeof turns) throw_damaged(txn, "the count of writes to tables");
+  std::memcpy(&turns, body->data(), sizeof turns);
+  return turns;
+}
+
+void write_turns(write_transaction& txn, std::uint64_t turns) {
+  txn.put_record(as_bytes(turns_tag), std::as_bytes(std::span{&turns, 1}));
 }
 
 bool is_left_behind(const transaction& txn, item_address address) {

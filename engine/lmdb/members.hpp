@@ -59,4 +59,8 @@ void read_claims(const transaction& txn,
 void read_left_behind(const transaction& txn, workflow_id workflow, item_id from, std::size_t most, std::vector<item_id>& into);
 [[nodiscard]] bool is_left_behind(const transaction& txn, item_address address);
 
+// How many turns of tables there were that wrote something, while the state was shared.
+[[nodiscard]] std::uint64_t read_turns(const transaction& txn);
+void write_turns(write_transaction& txn, std::uint64_t turns);
+
 }  // namespace pawl::core

@@ -4,12 +4,15 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -91,6 +94,23 @@ descriptor open_owner(const std::filesystem::path& path, const std::filesystem::
   throw_in_use(state, read_owner(fd.get()), joining);
 }
 
+// Whoever has the first byte and no seat yet: he may be stopped there. The kernel lists all locks, as
+// "17: POSIX  ADVISORY  READ 4711 fe:00:1234 0 0", pids as they are seen from here and 0 for those that are not.
+void add_sharers(int fd, std::vector<pid_t>& found) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return;
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    int pid = 0;
+    unsigned major_number = 0;
+    unsigned minor_number = 0;
+    unsigned long inode = 0;
+    if (std::sscanf(line.c_str(), "%*d: POSIX ADVISORY %*s %d %x:%x:%lu", &pid, &major_number, &minor_number, &inode) != 4) continue;
+    const bool is_it = inode == status.st_ino && major_number == major(status.st_dev) && minor_number == minor(status.st_dev);
+    if (is_it && pid > 0 && std::find(found.begin(), found.end(), pid) == found.end()) found.push_back(pid);
+  }
+}
+
 // Closing it drops the locks of whoever has it in this process.
 descriptor look_at_owner(const std::filesystem::path& path) {
   descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -165,6 +185,7 @@ std::vector<pid_t> other_owners(const std::filesystem::path& state) {
     if (range.l_len == 0) left.push_back(range_of(F_WRLCK, behind, 0));
     else if (behind < end) left.push_back(range_of(F_WRLCK, behind, end - behind));
   }
+  add_sharers(fd.get(), found);
   std::sort(found.begin(), found.end());
   return found;
 }

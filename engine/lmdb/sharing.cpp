@@ -188,6 +188,7 @@ bool lmdb_backend::keep_others_out(const std::function<bool()>& enough) {
   if (!shared_) return true;
   if (!turns_) turns_.emplace(env_->state() / "tables.lock");
   turn_ = turns_->take(enough);
+  if (turn_) folding_.expect_turns(read_turns(read_transaction(*env_)));
   return turn_.has_value();
 }
 

@@ -16,8 +16,9 @@ tally::counted_workflow& tally::touched(const transaction& txn, workflow_id work
     if (workflows_[latest_].id == workflow) return workflows_[latest_];
   const auto stored = read_counters(txn, workflow);
   if (!stored)
-    throw error(errc::bad_argument, "lmdb: a checkpoint is of workflow " + std::to_string(workflow) + ", which " +
-                                        txn.env().state().string() + " does not know; open the workflow first");
+    throw error(errc::damaged, "lmdb: a checkpoint is of workflow " + std::to_string(workflow) + ", which " +
+                                   txn.env().state().string() +
+                                   " does not know: its record is gone; run `pawl verify` on the state, restore a backup");
   if (used_ == workflows_.size()) workflows_.emplace_back();
   counted_workflow& fresh = workflows_[used_++];
   fresh.id = workflow;

@@ -171,6 +171,10 @@ std::uint64_t check_loops(file_system& files, const std::filesystem::path& state
       stays = is_same(one, again);
       one = std::move(again);
     }
+    if (!one.whole && stays && !one.header) {  // it may have been renamed or removed since it was listed
+      const auto there = files.list(directory);
+      stays = std::find(there.begin(), there.end(), name) != there.end();
+    }
     if (one.whole || stays) all.push_back(std::move(one));
   }
   loops(directory, uuid, view, tell, notes).judge(all);

@@ -46,7 +46,7 @@ public:
   void look_at(std::uint64_t due_ns);
   // Read it *before* looking at whatever wake_all() announces.
   [[nodiscard]] std::uint64_t epoch() const noexcept { return wakes_.load(std::memory_order_acquire); }
-  // Newly admitted items, or items that got their place at a limited step.
+  // Newly admitted items, items that got their place at a limited step, or such as were taken and not begun.
   void push_fresh(std::span<active_item* const> items);
   // An item whose next attempt is due at item->due_ns.
   void push_backing_off(active_item* item);

@@ -19,7 +19,7 @@ constexpr std::uint64_t told_each_ns = 10'000'000'000;
 constexpr std::size_t found_max = 4096;       // at one look
 constexpr std::size_t windows_aside_max = 8;  // of the run
 constexpr std::size_t items_a_worker_least = 2;
-constexpr unsigned tries_to_settle = 50;      // of what a dead process was executing: ten seconds
+constexpr std::uint64_t settled_within_ns = 10'000'000'000;  // what a dead process was executing
 
 // Enough for all workers to be busy, with full batches.
 std::size_t items_at_least(const run_state& run) {
@@ -67,15 +67,22 @@ void shared_items::tend() {
 bool shared_items::settle_dead(std::uint64_t number) {
   std::vector<std::string> told;
   const bool known = run_.flight == nullptr || run_.flight->take_in_dead(number, told);
-  unsigned tries = 0;
+  const std::uint64_t now_ns = run_.time.now_ns();
+  bool is_first = true;
+  bool is_last = false;
   {
     const std::scoped_lock lock(releasing_);
-    if (known) unsettled_.erase(number);
-    else tries = ++unsettled_[number];
+    if (known) {
+      unsettled_.erase(number);
+    } else {
+      const auto [since, added] = unsettled_.emplace(number, now_ns);
+      is_first = added;
+      is_last = now_ns - since->second > settled_within_ns;
+    }
   }
-  if (tries <= 1)
+  if (known || is_first || is_last)
     for (const std::string& one : told) run_.logger.warn("{}", one);
-  if (!known && tries < tries_to_settle) return false;
+  if (!known && !is_last) return false;
   if (run_.slots != nullptr) remove_slots_of_dead(run_, number);
   return true;
 }

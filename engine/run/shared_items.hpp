@@ -86,7 +86,7 @@ private:
   std::mutex claiming_;
   std::mutex releasing_;
   std::vector<item_id> released_;
-  std::map<std::uint64_t, unsigned> unsettled_;  // dead processes, and how often it was tried; guarded by releasing_
+  std::map<std::uint64_t, std::uint64_t> unsettled_;  // dead processes, and since when (ns); guarded by releasing_
   std::set<item_id> aside_;
   std::vector<item_id> found_;        // descending, to be taken from the end
   std::vector<item_id> room_;

@@ -17,6 +17,7 @@ namespace {
 // A group takes about this long, so that nobody waits for a worker that holds many items; and about so long a record
 // waits, while there is work, until the committer is asked for it.
 constexpr std::uint64_t group_ns = 100'000;
+constexpr std::uint64_t held_ns = 10 * group_ns;
 constexpr std::uint64_t own_cost_ns = 150;  // of the engine, for each call
 constexpr std::size_t group_at_most = 256;
 // The same where the caller's time is short: what ends, begins or is called between two looks at the clock.
@@ -141,15 +142,36 @@ void worker::wait_for_work(std::size_t most, std::uint64_t epoch) {
   sort_taken();
 }
 
+// How many make a group is guessed from calls of all steps. So whoever has a slow call to make, or has just made one,
+// leaves the rest to others.
 void worker::run_group() {
-  const std::size_t count = group_.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    if (i + values_ahead < count) prefetch_latest_value(run_.layout, *group_[i + values_ahead]);
+  for (std::size_t i = 0; i < group_.size(); ++i) {
+    if (i + values_ahead < group_.size()) prefetch_latest_value(run_.layout, *group_[i + values_ahead]);
+    const std::uint64_t before_ns = now_ns_;
+    if (calls_slowly(*group_[i])) {
+      hand_back(i + 1);
+      if (run_.transactions && run_.transactions->is_due(now_ns_)) run_transactions();
+    }
     advance(*group_[i]);
+    if (now_ns_ - before_ns > held_ns) hand_back(i + 1);
   }
   group_.clear();
   if (run_.has_batches) call_due_batches();
   tell_counts();
+}
+
+// Is its next call expected to take long? Where it only joins others for theirs, it is not.
+bool worker::calls_slowly(const active_item& item) const noexcept {
+  const std::size_t step = item.step;
+  return counts_[step].expected.ns() > group_ns && !run_.batches[step] &&
+         run_.chain->steps[step].kind != step_kind::transactional;
+}
+
+// Behind what was acknowledged since, so that items which are further on go first.
+void worker::hand_back(std::size_t from) {
+  if (from >= group_.size()) return;
+  run_.ready.push_fresh(std::span(group_).subspan(from));
+  group_.resize(from);
 }
 
 bool worker::work_until(std::uint64_t until_ns, bool commits) {

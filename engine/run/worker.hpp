@@ -112,6 +112,8 @@ private:
   [[nodiscard]] bool admit(std::size_t most);
   void wait_for_work(std::size_t most, std::uint64_t epoch);
   void run_group();
+  [[nodiscard]] bool calls_slowly(const active_item& item) const noexcept;
+  void hand_back(std::size_t from);
   void run_group_until(std::uint64_t until_ns);
 
   void advance(active_item& item);

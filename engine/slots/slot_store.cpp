@@ -118,7 +118,10 @@ void slot_store::find_kept(const loop_identity& identity, std::vector<slot>& int
       in_use_.insert(found.path);
       into.push_back(std::move(found));
     } catch (const error& failure) {
-      if (failure.code() == errc::io && is_in(directory_, name)) throw;
+      std::error_code unknown;  // what is no file is no slot of ours
+      const auto what = std::filesystem::symlink_status(path, unknown).type();
+      const bool is_stranger = what == std::filesystem::file_type::symlink || what == std::filesystem::file_type::directory;
+      if (failure.code() == errc::io && !is_stranger && is_in(directory_, name)) throw;
     }
   }
 }
@@ -157,18 +160,22 @@ void slot_store::release_unless(workflow_id workflow, const std::function<bool(c
 
 void slot_store::remove_unless(std::uint64_t dead, workflow_id workflow,
                                const std::function<bool(const slot_header&)>& needed) noexcept {
-  try {
-    const std::scoped_lock lock(mutex_);
-    if (!made_ && !is_in(directory_.parent_path(), directory_.filename())) return;
-    for (const std::string& name : files_.list(directory_)) {
-      if (number_of(name) >> numbers_of_a_process_bits != dead) continue;
+  const auto judge = [&](const std::string& name) {
+    try {
       slot found = open_slot(directory_ / name);
       const bool is_free = !found.header || (found.header->uuid == uuid_ && found.header->workflow == workflow &&
                                              !needed(*found.header));
       found.open.reset();
       if (is_free) files_.remove(found.path);
+    } catch (...) {  // somebody else has removed it, or it goes when the state is opened alone
     }
-  } catch (...) {  // they go when the state is opened alone
+  };
+  try {
+    const std::scoped_lock lock(mutex_);
+    if (!made_ && !is_in(directory_.parent_path(), directory_.filename())) return;
+    for (const std::string& name : files_.list(directory_))
+      if (number_of(name) >> numbers_of_a_process_bits == dead) judge(name);
+  } catch (...) {  // the same
   }
 }
 

@@ -84,9 +84,9 @@ std::string to_string(const report& what) {
     text += fmt::format(", {} in progress, {} pending{}", grouped(what.in_progress), grouped(what.pending),
                         what.stopped ? " (stopped)" : "");
   text += fmt::format(" in {}", duration_text(what.seconds));
-  if (what.settled_before != 0) text += fmt::format("\n  {} were settled by an earlier run", grouped(what.settled_before));
+  if (what.settled_before != 0) text += fmt::format("\n  {} had ended before, or were ended by others", grouped(what.settled_before));
   if (what.taken_over != 0)
-    text += fmt::format("\n  {} more were left behind by other processes, and brought to their end", grouped(what.taken_over));
+    text += fmt::format("\n  {} that other processes had left behind were brought to their end", grouped(what.taken_over));
   if (what.resumed != 0)
     text += fmt::format("\n  {} went on inside themselves, which saved {} steps", grouped(what.resumed),
                         grouped(what.steps_saved));

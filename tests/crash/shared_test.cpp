@@ -712,6 +712,47 @@ TEST_CASE("a state whose journal is not folded in is opened alone before it can 
   CHECK(alone.run(chain, std::vector<std::uint64_t>{1, 2, 1000}).settled_before == 2);
 }
 
+TEST_CASE("where the lock of transactional steps is lost, nothing is lost in silence") {
+  const scene here;
+  std::array<std::unique_ptr<process>, 3> all;
+  for (auto& one : all) one = here.start(0, 3000, {"counted"});
+  REQUIRE(here.wait_for('E', 50));
+  std::filesystem::remove(std::filesystem::path(here.state()) / "tables.lock");
+  all[2]->kill();
+  all[2] = here.start(0, 3000, {"counted"});  // has the lock on another file
+  for (auto& one : all) {
+    const int code = one->wait();
+    CAPTURE(one->said);
+    CHECK((code == 0 || (code == 3 && one->said.find("`tables.lock` was lost") != std::string::npos)));
+  }
+  const auto last = here.start(0, 3000, {"counted"});
+  CHECK(last->wait() == 0);
+  pawl::engine alone(here.state(), quiet());
+  CHECK(alone.view().get(last_number, "") == 3000);
+}
+
+TEST_CASE("a process that is stopped while it opens the state is found and evicted") {
+  const scene here;
+  { pawl::engine made(here.state(), shared_by(1)); }
+  // As far as an opening comes before its seat: the first byte of `owner`, for reading.
+  pawl::test::child_process joining([&](int to_parent) {
+    const int fd = ::open((here.state() + "/owner").c_str(), O_RDWR);
+    struct flock first {};
+    first.l_type = F_RDLCK;
+    first.l_whence = SEEK_SET;
+    first.l_len = 1;
+    if (::fcntl(fd, F_SETLK, &first) != 0 || ::write(to_parent, "there\n", 6) != 6) return 1;
+    for (;;) ::pause();
+  });
+  REQUIRE(joining.line() == "there");
+  const auto other = here.start(0, 8, {"1", "hold=3"});
+  REQUIRE(here.wait_for('H', 3));
+  const said evicted = run_tool({"evict", std::to_string(joining.pid()), here.state()});
+  CAPTURE(evicted.out, evicted.err);
+  CHECK(evicted.code == 0);
+  CHECK(joining.wait() == -SIGKILL);
+}
+
 TEST_CASE("what several processes cannot agree on is refused with a sentence") {
   const temp_dir dir;
   auto options = shared_by(1);
