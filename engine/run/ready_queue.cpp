@@ -17,8 +17,8 @@ bool ready_queue::take_now(std::size_t most, item_group& into) {
     }
   }
   acknowledged_.pop(most - (into.size() - before), into);
-  // Fresh ones only where nothing older is to be done.
-  if (into.size() == before) fresh_.pop(most, into);
+  // Fresh ones where there is little that is older, and then before any others are admitted.
+  if (const std::size_t older = into.size() - before; older * 4 <= most * 3) fresh_.pop(most - older, into);
   return into.size() != before;
 }
 

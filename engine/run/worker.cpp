@@ -167,9 +167,9 @@ bool worker::calls_slowly(const active_item& item) const noexcept {
          run_.chain->steps[step].kind != step_kind::transactional;
 }
 
-// Behind what was acknowledged since, so that items which are further on go first.
+// Behind what was acknowledged since, so that items which are further on go first. One worker alone keeps the order.
 void worker::hand_back(std::size_t from) {
-  if (from >= group_.size()) return;
+  if (from >= group_.size() || run_.settings.workers == 1) return;
   run_.ready.push_fresh(std::span(group_).subspan(from));
   group_.resize(from);
 }
