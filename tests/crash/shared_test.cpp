@@ -331,7 +331,7 @@ TEST_CASE("an engine that ignores claims is found") {
   CHECK_FALSE(run_round(1500, random, program_with_bug).found.wrong.empty());
 }
 
-TEST_CASE("transactional steps of four processes, one of which is killed every 100 ms, are one after the other: nothing is lost, nothing is twice") {
+TEST_CASE("transactional steps of four processes, killed every 100 ms, are one after the other") {
   const auto seed = static_cast<unsigned>(number_from("PAWL_TEST_SEED", static_cast<int>(std::random_device{}() >> 1)));
   CAPTURE(seed);
   std::mt19937 random(seed);
