@@ -50,14 +50,14 @@ bool admission::has_room() const noexcept {
   const bool some_left = (!exhausted_.load(std::memory_order_acquire) && !(shared_ && shared_->full())) ||
                          (shared_ && shared_->has_found());
   return some_left && !run_.stopping() && in_use_.load(std::memory_order_relaxed) < window() &&
-         run_.bytes_in_flight.load(std::memory_order_relaxed) < run_.settings.window_bytes;
+         run_.has_room_for_bytes(0);
 }
 
 // The same for who holds the lock, with what the run's counts do not tell yet.
 bool admission::has_room_now() const noexcept {
   const bool some_left = !exhausted_.load(std::memory_order_relaxed) || (shared_ && shared_->has_found());
   return some_left && !run_.stopping() && pool_.in_use() < window() &&
-         run_.bytes_in_flight.load(std::memory_order_relaxed) + bytes_change_ < run_.settings.window_bytes;
+         run_.has_room_for_bytes(bytes_change_);
 }
 
 // What changed under the lock becomes visible: once for a group, for each is an atomic operation.

@@ -181,7 +181,14 @@ public:
   std::vector<std::vector<fan_queue*>> fans;        // by step, by chain of its children; set before the run begins
   fan_queue* children = nullptr;                    // that this run takes its items from; null: from anywhere else
   run_counts counts;
+  // By two's complement: who retires an item may tell of its bytes before the worker does that gave it some, so that for as
+  // long as that worker's call lasts there may be less than nothing.
   std::atomic<std::uint64_t> bytes_in_flight{0};
+  // With a change that is not told yet.
+  [[nodiscard]] bool has_room_for_bytes(std::uint64_t change) const noexcept {
+    const auto now = static_cast<std::int64_t>(bytes_in_flight.load(std::memory_order_relaxed) + change);
+    return now < 0 || static_cast<std::uint64_t>(now) < settings.window_bytes;
+  }
   // What the running step of each worker last told of its progress; below 0: nothing.
   std::vector<std::unique_ptr<std::atomic<double>>> told;
   std::stop_source stop_running;  // the token of every step without a time-out
