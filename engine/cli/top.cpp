@@ -188,8 +188,9 @@ void add_top(CLI::App& tool, std::function<int()>& chosen) {
   command->footer(
       "Example:\n  pawl top crawl.pawl\n\n"
       "Reads the flight record of each process that has the state open and takes nothing from it. Of a process\n"
-      "that died it shows what it was executing, until the state is opened again or another one takes over. An item that is not in LMDB\n"
-      "yet (for some tenths of a second after its admission) is told by its number. With --json a line a look:\n"
+      "that died it shows what it was executing, until the state is opened again or another one takes over. An\n"
+      "item that is not in LMDB yet (for some tenths of a second after its admission) is told by its number.\n"
+      "With --json a line a look:\n"
       "  {\"processes\":[{\"pid\":17,\"alive\":true,\"workers\":[{\"worker\":0,\"thread\":18,\"workflow\":\"crawl\",\n"
       "    \"step\":\"read\",\"key\":\"a\",\"item\":5,\"items\":1,\"attempt\":1,\"for_s\":0.250000},...]}]}\n"
       "An idle worker's step is null.");

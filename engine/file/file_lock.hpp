@@ -24,7 +24,6 @@ public:
 
   class held {
   public:
-    held() = default;
     held(held&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
     held& operator=(held&& other) noexcept {
       std::swap(fd_, other.fd_);

@@ -16,11 +16,11 @@
 #include "store/backend.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <chrono>
 #include <mutex>
 #include <optional>
 #include <string>

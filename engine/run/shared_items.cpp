@@ -78,6 +78,7 @@ bool shared_items::settle_dead(std::uint64_t number) {
       const auto [since, added] = unsettled_.emplace(number, now_ns);
       is_first = added;
       is_last = now_ns - since->second > settled_within_ns;
+      if (is_last) unsettled_.erase(since);
     }
   }
   if (known || is_first || is_last)

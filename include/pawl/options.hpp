@@ -105,12 +105,13 @@ enum class opening : std::uint8_t {
   ///
   /// Refused, with a sentence: durability::process, threads other than workers, workflows with pawl::each or
   /// pawl::parallel, inputs that are not recorded, open(), submit() and find(), and rerun, retry, skip and prune (open the
-  /// state alone for those). .retain waits for that, too, and says so in the log, and so do files of checkpoints of loops
-  /// that a dead process did not need any more. A loop goes on in another process at its last checkpoint; transactional
-  /// steps are called by one process at a time. Crashes count
-  /// against items (max_crashes) in whichever process they happen; a suspect is called alone in its process. Limits of steps
-  /// (concurrency, rate, batches) count in each process for itself. A second process with another chain of a workflow that is being run is refused. A state that a
-  /// process had alone and left without closing it must be opened alone, and closed, once.
+  /// state alone for those). .retain waits for that, too, and says so in the log. A second process with another chain of a
+  /// workflow that is being run is refused. A state that a process had alone and left without closing it must be opened
+  /// alone, and closed, once.
+  ///
+  /// A loop goes on in another process at its last checkpoint; transactional steps are called by one process at a time.
+  /// Crashes count against items (max_crashes) in whichever process they happen; a suspect is called alone in its process.
+  /// Limits of steps (concurrency, rate, batches) count in each process for itself.
   shared,
 };
 

@@ -1,8 +1,11 @@
 // Poison items (durability rule 26): whoever takes the process down is found and left out, and nobody else is.
 #include <pawl/inspect.hpp>
+#include <pawl/pawl.hpp>
 
 #include "flight/crash_counts.hpp"
 #include "support/catch.hpp"
+#include "support/child_process.hpp"
+#include "support/quiet.hpp"
 #include "support/run_tool.hpp"
 #include "support/temp_state.hpp"
 
@@ -14,6 +17,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -254,6 +259,45 @@ TEST_CASE("several processes share a state: an item that takes down one after th
     // That calls of the step for several are suspect is known until as many of its entries were called one by one, alone.
     CHECK(entries_left(dir / "state") == (more == "batch" ? 1 : 0));
   }
+}
+
+TEST_CASE("a process that was there all along learns of deaths that others have found") {
+  const temp_dir dir;
+  bool dies = true;
+  int called = 0;
+  const auto chain = pawl::workflow<"poison">(pawl::step<"parse">([&](std::uint64_t number) {
+    ++called;
+    if (dies && number == 7) std::abort();
+    return number;
+  }));
+  const auto other = pawl::workflow<"other">(pawl::step<"one">([](std::uint64_t number) { return number; }));
+  const auto shared = [] {
+    pawl::engine_options options = quiet(1);
+    options.opening = pawl::opening::shared;
+    return options;
+  };
+  // Made before there is an engine here, each waits until it is told.
+  const auto go = [&](int number) { return dir / ("go" + std::to_string(number)); };
+  std::vector<std::unique_ptr<child_process>> others;
+  for (int number = 0; number < 4; ++number)
+    others.push_back(std::make_unique<child_process>([&, number](int) {
+      ::alarm(120);
+      ::signal(SIGABRT, SIG_DFL);  // Catch2 would report it
+      while (!std::filesystem::exists(go(number))) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      pawl::engine engine(dir / "state", shared());
+      // The last one finds the third dead, and has nothing to do with its item.
+      if (number == 3) return engine.run(other, std::vector<std::uint64_t>{7}).done == 1 ? 0 : 1;
+      static_cast<void>(engine.run(chain, std::vector<std::uint64_t>{7}));
+      return 1;
+    }));
+  pawl::engine engine(dir / "state", shared());
+  for (int number = 0; number < 4; ++number) {
+    std::ofstream(go(number)).put('!');
+    CHECK(others[static_cast<std::size_t>(number)]->wait() == (number < 3 ? -SIGABRT : 0));
+  }
+  dies = false;
+  CHECK(engine.run(chain, std::vector<std::uint64_t>{7}).failed == 1);
+  CHECK(called == 0);
 }
 
 TEST_CASE("in a loop a checkpoint begins the count anew in whichever process it was made") {

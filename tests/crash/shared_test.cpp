@@ -54,6 +54,10 @@ int number_from(const char* variable, int otherwise) {
   return text != nullptr ? std::atoi(text) : otherwise;
 }
 
+unsigned seed_of_test() {
+  return static_cast<unsigned>(number_from("PAWL_TEST_SEED", static_cast<int>(std::random_device{}() >> 1)));
+}
+
 pawl::engine_options shared_by(std::size_t workers) {
   pawl::engine_options options = quiet(workers);
   options.opening = pawl::opening::shared;
@@ -300,7 +304,7 @@ TEST_CASE("four processes over the same items: each does a part, all are done on
 }
 
 TEST_CASE("four processes, one of which is killed every 100 ms: no item in two at once, nothing acknowledged again, all done") {
-  const auto seed = static_cast<unsigned>(number_from("PAWL_TEST_SEED", static_cast<int>(std::random_device{}() >> 1)));
+  const unsigned seed = seed_of_test();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const auto until = clock_type::now() + std::chrono::seconds(number_from("PAWL_TEST_SHARED_SECONDS", 5));
@@ -332,7 +336,7 @@ TEST_CASE("an engine that ignores claims is found") {
 }
 
 TEST_CASE("transactional steps of four processes, killed every 100 ms, are one after the other") {
-  const auto seed = static_cast<unsigned>(number_from("PAWL_TEST_SEED", static_cast<int>(std::random_device{}() >> 1)));
+  const unsigned seed = seed_of_test();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const scene here;
@@ -355,7 +359,7 @@ TEST_CASE("transactional steps of four processes, killed every 100 ms, are one a
 }
 
 TEST_CASE("loops of four processes, one of which is killed every 100 ms, go on in others from their checkpoints") {
-  const auto seed = static_cast<unsigned>(number_from("PAWL_TEST_SEED", static_cast<int>(std::random_device{}() >> 1)));
+  const unsigned seed = seed_of_test();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const scene here;
@@ -418,7 +422,7 @@ TEST_CASE("a loop goes on in another process where it was, whether its process d
 }
 
 TEST_CASE("a process that is stopped, wherever it is, and evicted: the others go on, nothing is lost, nothing is done twice") {
-  const auto seed = static_cast<unsigned>(number_from("PAWL_TEST_SEED", static_cast<int>(std::random_device{}() >> 1)));
+  const unsigned seed = seed_of_test();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const int evictions = number_from("PAWL_TEST_EVICTIONS", 4);
