@@ -33,8 +33,8 @@ public:
   }
   void write(std::uint64_t offset, std::span<const std::byte> bytes) override { write_pieces(offset, {&bytes, 1}); }
   void write_pieces(std::uint64_t offset, std::span<const std::span<const std::byte>> pieces) override {
+    owner_.announce(memory_files::operation::write, path_);
     const std::scoped_lock lock(owner_.mutex_);
-    owner_.count(memory_files::operation::write, path_);
     for (const auto piece : pieces) {
       if (data_->now.size() < offset + piece.size()) {
         if (data_->mapped && data_->now.capacity() < offset + piece.size()) std::abort();
@@ -51,8 +51,8 @@ public:
     if (!into.empty()) std::memcpy(into.data(), data_->now.data() + offset, into.size());
   }
   void sync() override {
+    owner_.announce(memory_files::operation::sync, path_);
     const std::scoped_lock lock(owner_.mutex_);
-    owner_.count(memory_files::operation::sync, path_);
     if (!owner_.sync_lies) data_->synced = data_->now;
   }
   std::span<std::byte> map(std::uint64_t size) override {
@@ -71,9 +71,12 @@ private:
 memory_files::memory_files() = default;
 memory_files::~memory_files() = default;
 
-void memory_files::count(operation what, const std::filesystem::path& path) {
-  ++operations_;
-  if (crash_at_ != 0 && operations_ >= crash_at_) throw simulated_crash();
+void memory_files::announce(operation what, const std::filesystem::path& path) {
+  {
+    const std::scoped_lock lock(mutex_);
+    ++operations_;
+    if (crash_at_ != 0 && operations_ >= crash_at_) throw simulated_crash();
+  }
   if (before) before(what, path);
 }
 
@@ -89,8 +92,8 @@ std::uint64_t memory_files::operations() const {
 }
 
 std::unique_ptr<core::file> memory_files::create(const std::filesystem::path& path) {
+  announce(operation::create, path);
   const std::scoped_lock lock(mutex_);
-  count(operation::create, path);
   if (now_.count(path) != 0) core::throw_file_error(EEXIST, "create", path);
   auto data = std::make_shared<memory_file_data>();
   now_[path] = data;
@@ -109,8 +112,8 @@ std::unique_ptr<core::file> memory_files::open_to_write(const std::filesystem::p
 void memory_files::make_directory(const std::filesystem::path&) {}  // directories are there, as far as files lie in them
 
 void memory_files::sync_directory(const std::filesystem::path& path) {
+  announce(operation::sync_directory, path);
   const std::scoped_lock lock(mutex_);
-  count(operation::sync_directory, path);
   if (sync_directory_lies) return;
   std::erase_if(synced_, [&](const auto& one) { return one.first.parent_path() == path && now_.count(one.first) == 0; });
   for (const auto& [name, data] : now_)
@@ -118,8 +121,8 @@ void memory_files::sync_directory(const std::filesystem::path& path) {
 }
 
 void memory_files::rename(const std::filesystem::path& from, const std::filesystem::path& to) {
+  announce(operation::rename, to);
   const std::scoped_lock lock(mutex_);
-  count(operation::rename, to);
   const auto at = now_.find(from);
   if (at == now_.end()) core::throw_file_error(ENOENT, "rename", from);
   now_[to] = at->second;
@@ -127,8 +130,8 @@ void memory_files::rename(const std::filesystem::path& from, const std::filesyst
 }
 
 void memory_files::remove(const std::filesystem::path& path) {
+  announce(operation::remove, path);
   const std::scoped_lock lock(mutex_);
-  count(operation::remove, path);
   now_.erase(path);
 }
 

@@ -44,7 +44,8 @@ public:
   // The machine stops at this operation, counted from 1 from now on; 0: never.
   void crash_at(std::uint64_t operation_number);
   [[nodiscard]] std::uint64_t operations() const;
-  // Called before each operation with its path; may throw to make it fail.
+  // Called before each operation with its path, by the thread that is about to do
+  // it and outside all locks; may throw to make it fail. Set it before they work.
   std::function<void(operation, const std::filesystem::path&)> before;
   // Planted faults: flushes that do nothing.
   bool sync_lies = false;
@@ -62,7 +63,7 @@ public:
 private:
   friend class memory_file;
   using names = std::map<std::filesystem::path, std::shared_ptr<memory_file_data>>;
-  void count(operation what, const std::filesystem::path& path);
+  void announce(operation what, const std::filesystem::path& path);
   std::unique_ptr<core::file> open_existing(const std::filesystem::path& path);
 
   mutable std::mutex mutex_;
