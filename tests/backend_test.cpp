@@ -2,6 +2,7 @@
 #include "store/backend.hpp"
 #include "lmdb/open.hpp"
 
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/checkpoints.hpp"
 #include "support/memory_backend.hpp"
@@ -217,7 +218,7 @@ TEMPLATE_TEST_CASE("any key is found again: empty, binary, long, alike in its fi
 
 TEMPLATE_TEST_CASE("results of any size come back, also when they replace one another", "", lmdb_store, memory_store) {
   opened<TestType> one;
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   INFO("seed " << seed);
   std::mt19937 random(seed);
   const std::size_t sizes[] = {0, 1, 100, 1800, 1899, 1900, 1901, 2000, 2100, 4079, 4080, 4081, 8160, threshold};
@@ -429,7 +430,7 @@ TEMPLATE_TEST_CASE("what contradicts the store is refused, and nothing is taken 
 }
 
 TEMPLATE_TEST_CASE("random histories end as a model says", "", lmdb_store, memory_store) {
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   INFO("seed " << seed);
   std::mt19937 random(seed);
   opened<TestType> one;

@@ -1,4 +1,5 @@
 // Who commits, and when: the turn of run/checkpoint_log.hpp and what workers make of it.
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/memory_backend.hpp"
 #include "support/null_backend.hpp"
@@ -210,7 +211,7 @@ TEST_CASE("a worker that has work goes on while the committer commits") {
 }
 
 TEST_CASE("no item is forgotten, whoever commits, whoever waits and whatever is to be done between commits") {
-  const auto seed = std::random_device{}();
+  const auto seed = pawl::test::asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   std::atomic<unsigned> pauses = 0;

@@ -1,4 +1,5 @@
 // The journal crashes at every operation, and nothing acknowledged is lost.
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/journal_machine.hpp"
 
@@ -23,14 +24,9 @@ std::optional<std::string> story(std::uint64_t seed, durability mode, const mach
   return machine.live(0, 5);
 }
 
-std::uint64_t first_seed() {
-  const char* asked = std::getenv("PAWL_TEST_SEED");
-  return asked != nullptr ? std::strtoull(asked, nullptr, 10) : std::random_device{}();
-}
-
 // The number of stories until one goes wrong; 0 where none does.
 int stories_until_found(durability mode, const machine_faults& faults, int most) {
-  const std::uint64_t seed = first_seed();
+  const std::uint64_t seed = asked_seed();
   for (int i = 0; i < most; ++i)
     if (story(seed + static_cast<std::uint64_t>(i), mode, faults)) return i + 1;
   return 0;
@@ -39,7 +35,7 @@ int stories_until_found(durability mode, const machine_faults& faults, int most)
 }  // namespace
 
 TEST_CASE("a journal that crashes again and again, by kill and by power cut, keeps what it acknowledged") {
-  const std::uint64_t seed = first_seed();
+  const std::uint64_t seed = asked_seed();
   for (const durability mode : {durability::power, durability::process})
     for (std::uint64_t i = 0; i < 1500; ++i) {
       CAPTURE(seed + i, mode == durability::power);
@@ -51,7 +47,7 @@ TEST_CASE("a journal that crashes again and again, by kill and by power cut, kee
 }
 
 TEST_CASE("a journal that crashes at each operation of its recovery, twice in a row, keeps what it acknowledged") {
-  const std::uint64_t seed = first_seed();
+  const std::uint64_t seed = asked_seed();
   for (const durability mode : {durability::power, durability::process})
     for (std::uint64_t i = 0; i < 40; ++i) {
       CAPTURE(seed + i, mode == durability::power);

@@ -1,6 +1,7 @@
 // Kills, full disks, large batches and files: what is acknowledged stays.
 #include "lmdb/open.hpp"
 
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/small_states.hpp"
@@ -47,7 +48,7 @@ checkpoint_group items_with(std::uint64_t from, std::uint64_t to, const std::str
 }  // namespace
 
 TEST_CASE("nothing acknowledged is lost by kill -9 at random moments") {
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   INFO("seed " << seed);
   std::mt19937 random(seed);
   temporary_directory where;

@@ -1,6 +1,7 @@
 // Stories of a simulated run against a model of what may happen: support/simulation.hpp.
 //
 // PAWL_TEST_SEEDS says how many; PAWL_TEST_SEED tells one again.
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/simulation.hpp"
 
@@ -11,10 +12,8 @@
 using namespace pawl::test;
 
 TEST_CASE("of simulated runs nothing happens that the model forbids, and all end as it says") {
-  const char* const one = std::getenv("PAWL_TEST_SEED");
-  const char* const many = std::getenv("PAWL_TEST_SEEDS");
-  const std::uint64_t first = one != nullptr ? std::strtoull(one, nullptr, 10) : std::random_device{}();
-  const int seeds = one != nullptr ? 1 : many != nullptr ? std::atoi(many) : 40;
+  const std::uint64_t first = asked_seed();
+  const int seeds = asked_for("PAWL_TEST_SEEDS", std::getenv("PAWL_TEST_SEED") != nullptr ? 1 : 40);
   simulated_totals totals;
   const auto begun = std::chrono::steady_clock::now();
   for (int i = 0; i < seeds; ++i) {

@@ -3,6 +3,7 @@
 
 #include "slots/slot_writer.hpp"
 #include "store/crc32c.hpp"
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/memory_files.hpp"
 
@@ -114,7 +115,7 @@ TEST_CASE("states of any size and shape pass through one buffer") {
   memory_files files;
   files.can_map = false;  // its files cannot grow once they were mapped
   slot_store store = open_store(files);
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   using shape = std::vector<std::pair<std::string, std::vector<double>>>;
@@ -380,13 +381,8 @@ std::optional<std::string> story(std::uint64_t seed, durability durable, const s
   return std::nullopt;
 }
 
-std::uint64_t first_seed() {
-  const char* asked = std::getenv("PAWL_TEST_SEED");
-  return asked != nullptr ? std::strtoull(asked, nullptr, 10) : std::random_device{}();
-}
-
 bool is_found(durability durable, const slot_faults& faults) {
-  const std::uint64_t seed = first_seed();
+  const std::uint64_t seed = asked_seed();
   for (std::uint64_t i = 0; i < 500; ++i)
     if (story(seed + i, durable, faults)) return true;
   return false;
@@ -395,7 +391,7 @@ bool is_found(durability durable, const slot_faults& faults) {
 }  // namespace
 
 TEST_CASE("a loop that crashes again and again, by kill and by power cut, finds the last checkpoint that it wrote") {
-  const std::uint64_t seed = first_seed();
+  const std::uint64_t seed = asked_seed();
   for (const durability durable : {durability::power, durability::process})
     for (std::uint64_t i = 0; i < 1000; ++i) {
       CAPTURE(seed + i, durable == durability::power);

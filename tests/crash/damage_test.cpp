@@ -2,6 +2,7 @@
 // twice. And what `verify` finds nothing wrong with can be read.
 //
 // Some hundred damages by default; PAWL_TEST_DAMAGES=20000 for many, PAWL_TEST_SEED=N for others.
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/temp_state.hpp"
@@ -35,11 +36,6 @@ using namespace pawl::test;
 namespace {
 
 constexpr unsigned seconds_for_a_child = 60;
-
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
-}
 
 // ---- what a state answers ----
 
@@ -341,12 +337,12 @@ TEST_CASE("the state that is damaged has one of everything") {
 
 TEST_CASE("damage anywhere gives the right answer or a named error") {
   const made_state made;
-  const std::uint64_t seed = number_from("PAWL_TEST_SEED", 1);
-  const std::uint64_t count = number_from("PAWL_TEST_DAMAGES", 80);
+  const auto seed = static_cast<std::uint64_t>(asked_for("PAWL_TEST_SEED", 1));
+  const int count = asked_for("PAWL_TEST_DAMAGES", 80);
   std::map<std::string, int> seen;
   int bad = 0;
-  for (std::uint64_t i = 0; i < count && bad < 20; ++i) {
-    std::mt19937_64 random(seed * 1'000'003 + i);
+  for (int i = 0; i < count && bad < 20; ++i) {
+    std::mt19937_64 random(seed * 1'000'003 + static_cast<std::uint64_t>(i));
     const fs::path state = made.dir / "damaged";
     made.copy_to(state);
     const std::string what = damage(state, random);
@@ -363,8 +359,8 @@ TEST_CASE("damage anywhere gives the right answer or a named error") {
   for (const auto& [text, times] : seen) std::cout << " " << times << " " << text;
   std::cout << "\n";
   CHECK(bad == 0);
-  CHECK(seen["named"] > static_cast<int>(count / 10));
-  CHECK(seen["right"] > static_cast<int>(count / 20));
+  CHECK(seen["named"] > count / 10);
+  CHECK(seen["right"] > count / 20);
 }
 
 TEST_CASE("a checksum that nobody looks at is found out") {

@@ -2,6 +2,7 @@
 // root; where nothing can be mounted the cases say so and try nothing.
 //
 // PAWL_TEST_SHUTDOWNS says how many on each file system, PAWL_TEST_FULL_DISKS how many disks are filled.
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/evidence.hpp"
 #include "support/run_tool.hpp"
@@ -23,11 +24,6 @@
 using namespace pawl::test;
 
 namespace {
-
-int asked_for(const char* name, int usual) {
-  const char* const asked = std::getenv(name);
-  return asked != nullptr ? std::atoi(asked) : usual;
-}
 
 bool shell(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }
 
@@ -177,7 +173,7 @@ bool can_mount(const std::string& type) {
 }  // namespace
 
 TEST_CASE("a file system that is shut down in mid-run takes nothing that was acknowledged") {
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   for (const char* const type : {"ext4", "xfs"}) {
@@ -195,7 +191,7 @@ TEST_CASE("a file system that is shut down in mid-run takes nothing that was ack
 
 TEST_CASE("an engine that does not flush would be found out by a shutdown") {
   if (!can_mount("ext4")) return;
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   CHECK_FALSE(shut_down_often("ext4", "slow,unflushed", 60, random).wrong.empty());
@@ -203,7 +199,7 @@ TEST_CASE("an engine that does not flush would be found out by a shutdown") {
 
 TEST_CASE("a disk of 64 MB that fills is named, and when there is room again the run goes on") {
   if (!can_mount("ext4")) return;
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const int wanted = asked_for("PAWL_TEST_FULL_DISKS", 3);

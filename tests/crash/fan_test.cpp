@@ -1,5 +1,6 @@
 // A parent with children, killed at any moment: no child that has finished runs again, none starts before all are
 // recorded, and the parent goes on when all have ended.
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/temp_state.hpp"
 
@@ -139,11 +140,6 @@ void check_all_well(const story& of) {
   for (const std::string& violation : violations(of)) FAIL_CHECK(violation);
 }
 
-int kills_wanted(int usual) {
-  const char* asked = std::getenv("PAWL_TEST_KILLS");
-  return asked != nullptr ? std::atoi(asked) : usual;
-}
-
 }  // namespace
 
 TEST_CASE("a fan-out that nobody disturbs is what the others are compared with") {
@@ -177,11 +173,11 @@ TEST_CASE("a fan-out killed at every line of a small run goes on inside its chil
 }
 
 TEST_CASE("a fan-out killed at random moments, again and again") {
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const char* const modes[] = {"plain", "narrow", "narrow,process", "reproducible,narrow"};
-  const int wanted = kills_wanted(40);
+  const int wanted = asked_for("PAWL_TEST_KILLS", 40);
   for (int kills = 0, round = 0; kills < wanted; ++round) {
     const temp_dir dir;
     const story of{.dir = dir.path(), .children = 1500, .workers = round % 2 + 1, .mode = modes[round % 4]};

@@ -1,4 +1,5 @@
 // SIGKILL, then a new process goes on: nothing acknowledged is lost or done again.
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/evidence.hpp"
 #include "support/temp_state.hpp"
@@ -19,11 +20,6 @@ std::vector<std::string> judge(const child_options& options) {
 
 void check_all_well(const child_options& options) {
   for (const std::string& violation : judge(options)) FAIL_CHECK(violation);
-}
-
-int kills_wanted(int usual) {
-  const char* asked = std::getenv("PAWL_TEST_KILLS");
-  return asked != nullptr ? std::atoi(asked) : usual;
 }
 
 }  // namespace
@@ -57,7 +53,7 @@ TEST_CASE("killed at every line of a small run, the next process goes on where i
 }
 
 TEST_CASE("killed, and killed again in the run that goes on") {
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 25; ++round) {
@@ -74,10 +70,10 @@ TEST_CASE("killed, and killed again in the run that goes on") {
 }
 
 TEST_CASE("killed at random moments of a larger run") {
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
-  const int wanted = kills_wanted(200);
+  const int wanted = asked_for("PAWL_TEST_KILLS", 200);
   for (int kills = 0; kills < wanted;) {
     const temp_dir dir;
     const child_options options{
@@ -96,7 +92,7 @@ TEST_CASE("killed at random moments of a larger run") {
 }
 
 TEST_CASE("an engine that recorded a step before its success would be found out") {
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   bool found = false;

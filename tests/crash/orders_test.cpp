@@ -1,4 +1,5 @@
 // workflows/orders, killed at any moment: what comes out is what an undisturbed run gives, to the cent.
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/temp_state.hpp"
 
@@ -79,11 +80,6 @@ std::string undisturbed(long items) {
   return said;
 }
 
-int kills_wanted(int usual) {
-  const char* asked = std::getenv("PAWL_TEST_KILLS");
-  return asked != nullptr ? std::atoi(asked) : usual;
-}
-
 int run_child(const std::filesystem::path& state, long items, const std::string& durability, long kill_at,
               bool split = false) {
   std::vector<std::string> words{child_program, state, std::to_string(items), durability, std::to_string(kill_at)};
@@ -123,12 +119,12 @@ TEST_CASE("killed before every write and flush of a small run, the balance holds
 }
 
 TEST_CASE("killed at random moments of a larger run, again and again") {
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   constexpr long items = 20'000;
   const std::string wanted = undisturbed(items);
-  const int kills_in_all = kills_wanted(60);
+  const int kills_in_all = asked_for("PAWL_TEST_KILLS", 60);
   int stories = 0;
   for (int kills = 0; kills < kills_in_all; ++stories) {
     const temp_dir dir;

@@ -3,6 +3,7 @@
 #include <pawl/pawl.hpp>
 
 #include "flight/crash_counts.hpp"
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/quiet.hpp"
@@ -164,7 +165,7 @@ TEST_CASE("without handlers the same test fails: nobody is found") {
 }
 
 TEST_CASE("killed from outside fifty times while everything is executing: nobody is blamed") {
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const temp_dir dir;
@@ -309,7 +310,7 @@ TEST_CASE("in a loop a checkpoint begins the count anew in whichever process it 
 }
 
 TEST_CASE("one of several that share a state, killed from outside again and again: nobody is blamed") {
-  const auto seed = std::random_device{}();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937 random(seed);
   const temp_dir dir;

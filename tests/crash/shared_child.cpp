@@ -1,4 +1,4 @@
-// One of several processes on a state, for shared_test:
+// One of several processes on a state, for crash/shared_*_test:
 //
 //   shared_child STATE LOG FROM TO WORKERS [WORD...]
 //

@@ -1,6 +1,7 @@
 // workflows/simulation, killed at random moments: the bits of its final fields are those of an undisturbed run.
 #include "slots/format.hpp"
 #include "store/crc32c.hpp"
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/temp_state.hpp"
 
@@ -82,18 +83,6 @@ std::string undisturbed_digest() {
   return digest;
 }
 
-int kills_wanted(int usual) {
-  const char* asked = std::getenv("PAWL_TEST_KILLS");
-  return asked != nullptr ? std::atoi(asked) : usual;
-}
-
-std::uint64_t seed_of_test() {
-  const char* asked = std::getenv("PAWL_TEST_SEED");
-  const std::uint64_t seed = asked != nullptr ? std::strtoull(asked, nullptr, 10) : std::random_device{}();
-  std::cout << "PAWL_TEST_SEED=" << seed << '\n';
-  return seed;
-}
-
 // Changes one temperature of every checkpoint in `slots`, and makes the checksums match: what an engine would leave that wrote
 // another state than the one it was given. Returns how many.
 int falsify(const std::filesystem::path& slots) {
@@ -121,16 +110,17 @@ int falsify(const std::filesystem::path& slots) {
 }  // namespace
 
 TEST_CASE("killed at random moments, the simulation ends with the same bits as if it had not been") {
-  const std::uint64_t seed = seed_of_test();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   const std::string wanted = undisturbed_digest();
   int kills = 0;
   int resumed = 0;
-  while (kills < kills_wanted(20)) {
+  const int kills_in_all = asked_for("PAWL_TEST_KILLS", 20);
+  while (kills < kills_in_all) {
     const temp_dir dir;
     for (;;) {
-      const ending end = simulate(dir.path(), kills < kills_wanted(20) ? std::chrono::microseconds(random() % 400'000 + 1) : 0us);
+      const ending end = simulate(dir.path(), kills < kills_in_all ? std::chrono::microseconds(random() % 400'000 + 1) : 0us);
       INFO(end.told);
       if (end.told.find("event=loop_resumed") != std::string::npos) ++resumed;
       CHECK(end.told.find("started over") == std::string::npos);
@@ -151,7 +141,7 @@ TEST_CASE("killed at random moments, the simulation ends with the same bits as i
 }
 
 TEST_CASE("an engine that checkpointed another state than the loop's would be found out") {
-  const std::uint64_t seed = seed_of_test();
+  const auto seed = asked_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   const std::string wanted = undisturbed_digest();
