@@ -6,7 +6,7 @@
 #include "support/catch.hpp"
 #include "support/checkpoints.hpp"
 #include "support/memory_backend.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temp_dir.hpp"
 
 #include <pawl/error.hpp>
 
@@ -32,7 +32,7 @@ chain_revision three_steps() {
 }
 
 struct lmdb_store {
-  temporary_directory where;
+  temp_dir where;
   std::unique_ptr<backend> made = open_lmdb(where.path() / "test.pawl", {.large_threshold = threshold});
 };
 struct memory_store {

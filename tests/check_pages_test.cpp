@@ -5,7 +5,7 @@
 
 #include "support/catch.hpp"
 #include "support/small_states.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temp_dir.hpp"
 
 #include <cstring>
 #include <fstream>
@@ -23,7 +23,7 @@ constexpr std::size_t page = 4096;
 
 // Rows, an index, failed items, values in chunks, and a free list that has had time to grow.
 struct filled {
-  temporary_directory where;
+  temp_dir where;
   std::filesystem::path state = where.path() / "x.pawl";
   std::string bytes;
 

@@ -2,7 +2,7 @@
 #include "support/catch.hpp"
 #include "support/looked_at.hpp"
 #include "support/run_tool.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,7 +1,7 @@
 // What a chain says of itself, in the program and from outside.
 #include "support/catch.hpp"
 #include "support/quiet.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <pawl/inspect.hpp>
 #include <pawl/pawl.hpp>

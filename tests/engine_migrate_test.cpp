@@ -4,7 +4,7 @@
 
 #include "support/catch.hpp"
 #include "support/quiet.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <map>
 #include <stdexcept>

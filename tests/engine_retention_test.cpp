@@ -9,7 +9,7 @@
 #include "support/numbers.hpp"
 #include "support/quiet.hpp"
 #include "support/small_states.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <chrono>
 #include <sstream>

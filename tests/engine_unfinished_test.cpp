@@ -6,7 +6,7 @@
 #include "support/looked_at.hpp"
 #include "support/numbers.hpp"
 #include "support/quiet.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -2,7 +2,7 @@
 #include "store/large_memory.hpp"
 
 #include "support/catch.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temp_dir.hpp"
 
 #include <pawl/error.hpp>
 
@@ -35,7 +35,7 @@ std::span<const std::byte> bytes_of(std::string_view text) { return std::as_byte
 }  // namespace
 
 TEST_CASE("what is written to a file is read from it, and its end is known") {
-  const temporary_directory where;
+  const temp_dir where;
   file_system& files = machine_files();
   {
     const auto made = files.create(where.path() / "a");
@@ -55,7 +55,7 @@ TEST_CASE("what is written to a file is read from it, and its end is known") {
 }
 
 TEST_CASE("what is written past the cache is read as any other, wherever it begins") {
-  const temporary_directory where;
+  const temp_dir where;
   const large_memory blocks(2 * uncached_block_size);
   std::memset(blocks.data(), 'b', blocks.size());
   const auto made = machine_files().create(where.path() / "a");
@@ -73,7 +73,7 @@ TEST_CASE("what is written past the cache is read as any other, wherever it begi
 }
 
 TEST_CASE("files and directories are for their owner alone, whatever the umask") {
-  const temporary_directory where;
+  const temp_dir where;
   const mode_t before = ::umask(0777);
   { const auto made = machine_files().create(where.path() / "a"); }
   machine_files().make_directory(where.path() / "d");
@@ -86,7 +86,7 @@ TEST_CASE("files and directories are for their owner alone, whatever the umask")
 }
 
 TEST_CASE("a file that is there is not made anew, a link is not followed, an absent one is removed in peace") {
-  const temporary_directory where;
+  const temp_dir where;
   file_system& files = machine_files();
   { const auto made = files.create(where.path() / "a"); }
   CHECK(thrown_by([&] { static_cast<void>(files.create(where.path() / "a")); }).first == errc::io);

@@ -10,7 +10,7 @@
 #include "support/child_process.hpp"
 #include "support/null_backend.hpp"
 #include "support/quiet.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <pawl/pawl.hpp>
 

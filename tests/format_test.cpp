@@ -3,7 +3,7 @@
 #include <pawl/maintain.hpp>
 
 #include "support/catch.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 #include "support/whole_state.hpp"
 
 #include <algorithm>

@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/small_states.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temp_dir.hpp"
 
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -51,7 +51,7 @@ TEST_CASE("nothing acknowledged is lost by kill -9 at random moments") {
   const auto seed = asked_seed();
   INFO("seed " << seed);
   std::mt19937 random(seed);
-  temporary_directory where;
+  temp_dir where;
   const auto state = where.path() / "x.pawl";
   std::uint64_t acknowledged = 0;
   for (int round = 0; round < 12; ++round) {
@@ -68,7 +68,7 @@ TEST_CASE("nothing acknowledged is lost by kill -9 at random moments") {
 }
 
 TEST_CASE("a batch that dirties too many pages is taken in several commits, each item whole") {
-  temporary_directory where;
+  temp_dir where;
   const auto store = open_lmdb(where.path() / "x.pawl", {.dirty_pages_max = 40});
   open_small(*store);
   const std::uint64_t before = store->totals().commits;
@@ -79,7 +79,7 @@ TEST_CASE("a batch that dirties too many pages is taken in several commits, each
 }
 
 TEST_CASE("a full disk is named, loses nothing, and takes the same batch when there is room") {
-  temporary_directory where;
+  temp_dir where;
   if (::mount("pawl-test", where.path().c_str(), "tmpfs", 0, "size=6m,mode=0700") != 0) return;  // needs root
   struct unmounted {
     const std::filesystem::path& path;
@@ -118,7 +118,7 @@ TEST_CASE("a full disk is named, loses nothing, and takes the same batch when th
 }
 
 TEST_CASE("a file size limit is a full disk with its own advice") {
-  temporary_directory where;
+  temp_dir where;
   child_process engine([&](int) {
     const auto store = open_lmdb(where.path() / "x.pawl");
     open_small(*store);
@@ -138,7 +138,7 @@ TEST_CASE("a file size limit is a full disk with its own advice") {
 }
 
 TEST_CASE("a large value's file lives as long as a row names it or a snapshot sees it") {
-  temporary_directory where;
+  temp_dir where;
   const auto state = where.path() / "x.pawl";
   const auto blobs = state / "blobs";
   const std::string value(300'000, 'v');
@@ -209,7 +209,7 @@ TEST_CASE("a large value's file lives as long as a row names it or a snapshot se
 }
 
 TEST_CASE("a large value that is superseded in the batch that brings it leaves no file behind") {
-  temporary_directory where;
+  temp_dir where;
   const auto store = open_lmdb(where.path() / "x.pawl");
   open_small(*store);
   const std::string value(300'000, 'v');
@@ -231,7 +231,7 @@ TEST_CASE("a large value that is superseded in the batch that brings it leaves n
 }
 
 TEST_CASE("a checkpoint that names a file which nobody stored is refused") {
-  temporary_directory where;
+  temp_dir where;
   const auto store = open_lmdb(where.path() / "x.pawl");
   open_small(*store);
   take_item(*store, 0);
@@ -246,7 +246,7 @@ TEST_CASE("a checkpoint that names a file which nobody stored is refused") {
 }
 
 TEST_CASE("snapshots of other threads read while commits go on") {
-  temporary_directory where;
+  temp_dir where;
   const auto store = open_lmdb(where.path() / "x.pawl");
   open_small(*store);
   take_item(*store, 0);

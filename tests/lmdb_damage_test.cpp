@@ -6,7 +6,7 @@
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/small_states.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temp_dir.hpp"
 
 #include <lmdb.h>
 
@@ -22,7 +22,7 @@ using Catch::Matchers::Contains;
 namespace {
 
 struct filled {
-  temporary_directory where;
+  temp_dir where;
   std::filesystem::path state = where.path() / "x.pawl";
   std::filesystem::path data = state / "data.mdb";
   std::string bytes;
@@ -163,7 +163,7 @@ TEST_CASE("every code of LMDB has a cause and an advice") {
 }
 
 TEST_CASE("a map that is used up is a full disk, and nothing is lost") {
-  temporary_directory where;
+  temp_dir where;
   const auto store = open_lmdb(where.path() / "x.pawl", {.map_size = 1 << 20});
   open_small(*store);
   take_item(*store, 0);

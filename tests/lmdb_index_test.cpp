@@ -5,7 +5,7 @@
 
 #include "support/catch.hpp"
 #include "support/small_states.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace pawl;
 using namespace pawl::core;
@@ -36,7 +36,7 @@ item_id found(backend& store, char last) {
 }  // namespace
 
 TEST_CASE("keys with the same hash are told apart by their rows, also when the second one is admitted") {
-  const temporary_directory where;
+  const temp_dir where;
   const auto state = where.path() / "x.pawl";
   hash_key uuid;
   {

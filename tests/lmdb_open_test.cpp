@@ -7,7 +7,7 @@
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/small_states.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temp_dir.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -23,7 +23,7 @@ using Catch::Matchers::Contains;
 namespace {
 
 struct place {
-  temporary_directory where;
+  temp_dir where;
   std::filesystem::path state = where.path() / "x.pawl";
 };
 

@@ -4,7 +4,7 @@
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/small_states.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temp_dir.hpp"
 
 #include <sys/stat.h>
 
@@ -26,7 +26,7 @@ std::string content_of_file(const std::filesystem::path& path) {
 }  // namespace
 
 TEST_CASE("a reader in another process sees what is committed while an engine writes") {
-  temporary_directory where;
+  temp_dir where;
   const auto store = open_lmdb(where.path() / "x.pawl");
   open_small(*store);
   take_item(*store, 0);
@@ -47,7 +47,7 @@ TEST_CASE("a reader in another process sees what is committed while an engine wr
 }
 
 TEST_CASE("a reader after a crash sees every commit and changes no data") {
-  temporary_directory where;
+  temp_dir where;
   const auto state = where.path() / "x.pawl";
   child_process engine([&](int pipe) {
     const auto store = open_lmdb(state);
@@ -67,7 +67,7 @@ TEST_CASE("a reader after a crash sees every commit and changes no data") {
 }
 
 TEST_CASE("a reader refuses to write") {
-  temporary_directory where;
+  temp_dir where;
   { open_small(*open_lmdb(where.path() / "x.pawl")); }
   const auto reader = open_lmdb_reader(where.path() / "x.pawl");
   std::string sentence;
@@ -79,7 +79,7 @@ TEST_CASE("a reader refuses to write") {
 }
 
 TEST_CASE("a state can be looked at where nothing may be written") {
-  temporary_directory where;
+  temp_dir where;
   const auto state = where.path() / "x.pawl";
   {
     const auto store = open_lmdb(state);
@@ -109,7 +109,7 @@ TEST_CASE("a state can be looked at where nothing may be written") {
 
 TEST_CASE("who may not register as a reader is refused while an engine writes") {
   if (::geteuid() != 0) return;  // needs a second user
-  temporary_directory where;
+  temp_dir where;
   const auto state = where.path() / "x.pawl";
   const auto store = open_lmdb(state);
   ::chmod(where.path().c_str(), 0755);

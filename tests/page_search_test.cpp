@@ -5,7 +5,7 @@
 
 #include "support/catch.hpp"
 #include "support/small_states.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temp_dir.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -25,7 +25,7 @@ std::span<const std::byte> bytes_of(const std::string& text) { return std::as_by
 
 // A state whose index holds entries of the test's own.
 struct searched {
-  temporary_directory where;
+  temp_dir where;
   std::filesystem::path state = where.path() / "x.pawl";
   std::map<std::string, std::string> entries;
 

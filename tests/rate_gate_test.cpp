@@ -5,7 +5,7 @@
 #include "support/null_backend.hpp"
 #include "support/numbers.hpp"
 #include "support/run_over.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <pawl/pawl.hpp>
 

@@ -3,7 +3,7 @@
 #include "store/table_access.hpp"
 #include "support/asked.hpp"
 #include "support/catch.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <pawl/table.hpp>
 

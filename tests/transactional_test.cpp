@@ -7,7 +7,7 @@
 #include "support/quiet.hpp"
 #include "support/run_over.hpp"
 #include "support/run_tool.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -12,7 +12,7 @@
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/run_tool.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 #include "support/whole_state.hpp"
 
 #include <fstream>

@@ -5,7 +5,7 @@
 #include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 #include "support/whole_state.hpp"
 
 #include "lmdb/layout.hpp"

@@ -2,80 +2,31 @@
 // root; where nothing can be mounted the cases say so and try nothing.
 //
 // PAWL_TEST_SHUTDOWNS says how many on each file system, PAWL_TEST_FULL_DISKS how many disks are filled.
+#include "crash/shared_scene.hpp"
+#include "crash/small_disk.hpp"
 #include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/evidence.hpp"
 #include "support/run_tool.hpp"
 
 #include <fcntl.h>
-#include <linux/types.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <random>
+#include <set>
 #include <thread>
 
 using namespace pawl::test;
 
 namespace {
-
-bool shell(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }
-
-// A file system in a file, mounted or not.
-class small_disk {
-public:
-  small_disk(const std::string& type, int mebibytes) : type_(type) {
-    std::filesystem::create_directory(where_ / "mounted");
-    usable_ = shell("truncate -s " + std::to_string(mebibytes) + "M " + image()) &&
-              shell("mkfs." + type + (type == "ext4" ? " -m 0" : "") + " -q " + image()) && mount();  // nothing is kept for root
-  }
-  ~small_disk() { unmount(); }
-  small_disk(const small_disk&) = delete;
-  small_disk& operator=(const small_disk&) = delete;
-
-  [[nodiscard]] bool usable() const { return usable_; }
-  [[nodiscard]] std::filesystem::path path() const { return where_ / "mounted"; }
-  bool mount() {
-    // After XFS has replayed its log it may be mounted; "nouuid" is for images that were copied.
-    mounted_ = shell("mount -o loop " + image() + " " + path().string());
-    return mounted_;
-  }
-  bool unmount() {
-    if (!mounted_) return true;
-    for (int tries = 0; tries < 100; ++tries) {
-      if (shell("umount " + path().string())) {
-        mounted_ = false;
-        return true;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return false;
-  }
-  // What was not flushed is lost, as when the power fails; every later call fails.
-  void shut_down() {
-    constexpr __u32 without_flushing_the_log = 2;                    // EXT4_GOING_FLAGS_NOLOGFLUSH, XFS_FSOP_GOING_FLAGS_NOLOGFLUSH
-    constexpr unsigned long going_down = _IOR('X', 125, __u32);      // EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN are the same
-    const int fd = ::open(path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    REQUIRE(fd >= 0);
-    __u32 how = without_flushing_the_log;
-    const int status = ::ioctl(fd, going_down, &how);
-    ::close(fd);
-    REQUIRE(status == 0);
-  }
-
-private:
-  [[nodiscard]] std::string image() const { return where_ / "image"; }
-  temp_dir where_;
-  std::string type_;
-  bool usable_ = false;
-  bool mounted_ = false;
-};
 
 // A story on a disk: what happens outside of pawl (output, log) lies elsewhere and is not lost with it.
 struct story {
@@ -164,12 +115,6 @@ outcome shut_down_often(const std::string& type, const std::string& mode, int wa
   return found;
 }
 
-bool can_mount(const std::string& type) {
-  const bool can = ::geteuid() == 0 && small_disk(type, type == "xfs" ? 320 : 64).usable();
-  if (!can) WARN("no " + type + " can be mounted here: nothing was tried");
-  return can;
-}
-
 }  // namespace
 
 TEST_CASE("a file system that is shut down in mid-run takes nothing that was acknowledged") {
@@ -211,17 +156,14 @@ TEST_CASE("a disk of 64 MB that fills is named, and when there is room again the
     int run = 0;
     for (int times = 0; times < 4; ++times, ++run) {
       // All but some room is taken, at the beginning or in the middle of the run.
-      const std::string balloon = disk.path() / "balloon";
-      const auto space = std::filesystem::space(disk.path());
       const std::uint64_t left = random() % (std::uint64_t{4'000'000} << times);
-      const std::string inflate =
-          "fallocate -l " + std::to_string(space.available > left ? space.available - left : 4096) + " " + balloon;
+      std::optional<balloon> taken;
       const bool before = random() % 2 == 0;
-      if (before) shell(inflate);
+      if (before) taken.emplace(disk, left);
       disturbed_run child(one.options, run);
       if (!before) {
         std::this_thread::sleep_for(std::chrono::microseconds(random() % 200'000));
-        shell(inflate);
+        taken.emplace(disk, left);
       }
       const int code = child.wait();
       const std::string sentence = content_of_file(one.options.dir / "errors");
@@ -231,12 +173,53 @@ TEST_CASE("a disk of 64 MB that fills is named, and when there is room again the
         ++named;
         CHECK_THAT(sentence, Catch::Matchers::Contains("free some room"));
       }
-      shell("rm -f " + balloon);
     }
     CHECK(run_child(one.options, run, 0) == child_end::finished);
     for (const std::string& text : violations(one.options)) FAIL_CHECK(text);
     CHECK(output_of(one.options.dir) == expected_output(one.options.items));
   }
   std::cout << wanted << " disks, full " << named << " times in mid-run (seed " << seed << ")\n";
+  CHECK(named > 0);
+}
+
+TEST_CASE("a disk that fills under three processes is named by each that meets it, and when there is room again others go on") {
+  if (!can_mount("ext4")) return;
+  const auto seed = asked_seed();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  const int wanted = asked_for("PAWL_TEST_FULL_DISKS", 3);
+  constexpr std::uint64_t items = 1500;
+  int named = 0;
+  for (int round = 0; round < wanted; ++round) {
+    small_disk disk("ext4", 64);
+    REQUIRE(disk.usable());
+    const scene here(disk.path() / "state");
+    std::set<pid_t> gave_up;
+    for (int times = 0; times < 3; ++times) {
+      std::array<std::unique_ptr<process>, 3> all;
+      for (auto& one : all) one = here.start(0, items);
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 300'000));
+      const balloon taken(disk, random() % (std::uint64_t{50'000} << times));
+      for (auto& one : all) {
+        const int code = one->wait();
+        CAPTURE(round, times, code, one->said);
+        CHECK((code == 0 || code == 3));
+        if (code != 3) continue;
+        ++named;
+        gave_up.insert(one->pid());
+        CHECK_THAT(one->said, Catch::Matchers::Contains("free some room"));
+      }
+    }
+    const auto last = here.start(0, items);
+    CHECK(last->wait() == 0);
+    CHECK(last->said == "items 1500 done 1500 failed 0 duplicates 0\n");
+    const verdict found = judge(here, gave_up);
+    CAPTURE(found.wrong);
+    CHECK(found.wrong.empty());
+    CHECK(found.finished.size() == items);
+    CHECK(done_in(here) == items);
+    CHECK(run_tool({"verify", here.state()}).code == 0);
+  }
+  std::cout << wanted << " disks under three processes, full " << named << " times for one of them (seed " << seed << ")\n";
   CHECK(named > 0);
 }

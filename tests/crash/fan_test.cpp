@@ -2,7 +2,7 @@
 // recorded, and the parent goes on when all have ended.
 #include "support/asked.hpp"
 #include "support/catch.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 #include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/evidence.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <cstdlib>
 #include <random>

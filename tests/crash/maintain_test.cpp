@@ -1,7 +1,7 @@
 // compact, repair and backup, killed before every write, flush, renaming and removal: the state is as it was or as it is to be,
 // and a backup of that name is whole or not there.
 #include "support/catch.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 #include "support/whole_state.hpp"
 
 #include "lmdb/catalogue.hpp"

@@ -1,7 +1,7 @@
 // workflows/orders, killed at any moment: what comes out is what an undisturbed run gives, to the cent.
 #include "support/asked.hpp"
 #include "support/catch.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <fcntl.h>
 #include <sys/wait.h>

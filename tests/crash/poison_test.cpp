@@ -8,7 +8,7 @@
 #include "support/child_process.hpp"
 #include "support/quiet.hpp"
 #include "support/run_tool.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <fcntl.h>
 #include <sys/wait.h>

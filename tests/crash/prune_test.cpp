@@ -1,7 +1,7 @@
 // engine::prune, killed at every write: each item is there wholly or not at all, and everything that speaks of items agrees.
 #include "support/catch.hpp"
 #include "support/contradictions.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>

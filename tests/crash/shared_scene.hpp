@@ -7,7 +7,7 @@
 
 #include "support/quiet.hpp"
 #include "support/run_tool.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -18,6 +18,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -25,6 +26,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace pawl::test {
@@ -92,7 +94,9 @@ private:
 // A state, the log beside it, and who works there.
 class scene {
 public:
-  [[nodiscard]] std::string state() const { return dir_ / "state"; }
+  scene() : state_(dir_ / "state") {}
+  explicit scene(std::filesystem::path state) : state_(std::move(state)) {}  // on another disk than the log
+  [[nodiscard]] std::string state() const { return state_; }
   [[nodiscard]] std::string log() const { return dir_ / "log"; }
   [[nodiscard]] std::string file(const std::string& name) const { return dir_ / name; }
 
@@ -138,6 +142,7 @@ public:
 
 private:
   temp_dir dir_;
+  std::filesystem::path state_;
 };
 
 inline process::process(const std::string& which, const scene& of, std::uint64_t from, std::uint64_t to,
@@ -161,16 +166,16 @@ inline process::process(const std::string& which, const scene& of, std::uint64_t
   ::_exit(127);
 }
 
-// What the log says, by the rules; the first thing that is wrong.
 struct verdict {
-  std::string wrong;
+  std::string wrong;  // the first thing that is
   std::uint64_t begun = 0;     // steps
   std::uint64_t repeated = 0;  // of those, such as were under way or not recorded yet at a death
   std::uint64_t taken_over = 0;
   std::set<std::uint64_t> finished;
 };
 
-inline verdict judge(const scene& of) {
+// What the log says, by the rules. `gave_up` did so at moments that the log does not know: anybody may have their items.
+inline verdict judge(const scene& of, const std::set<pid_t>& gave_up = {}) {
   struct known {
     pid_t owner = 0;
     int open = -1;       // the step that is under way
@@ -178,7 +183,7 @@ inline verdict judge(const scene& of) {
     int completed = -1;
   };
   std::map<std::uint64_t, known> items;
-  std::set<pid_t> dead;
+  std::set<pid_t> dead = gave_up;
   verdict made;
   std::size_t number = 0;
   for (const scene::line& one : of.lines()) {

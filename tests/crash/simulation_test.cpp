@@ -3,7 +3,7 @@
 #include "store/crc32c.hpp"
 #include "support/asked.hpp"
 #include "support/catch.hpp"
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -24,6 +24,8 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using pawl::test::asked_for;
+using pawl::test::asked_seed;
 using pawl::test::temp_dir;
 
 namespace {

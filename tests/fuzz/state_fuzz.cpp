@@ -10,7 +10,7 @@
 #include "lmdb/transaction.hpp"
 #include "store/crc32c.hpp"
 #include "support/child_process.hpp"
-#include "support/temporary_directory.hpp"
+#include "support/temp_dir.hpp"
 
 #include <pawl/inspect.hpp>
 #include <pawl/maintain.hpp>
@@ -75,7 +75,7 @@ std::map<fs::path, bytes> files_of(const fs::path& folder) {
 // With a journal that is not folded in.
 const std::map<fs::path, bytes>& left_by_a_kill() {
   static const std::map<fs::path, bytes> made = [] {
-    const test::temporary_directory dir;
+    const test::temp_dir dir;
     test::child_process child([&](int) {
       {
         engine first(dir.path() / "state", small());
@@ -214,7 +214,7 @@ void read_all(const fs::path& state) {
 }  // namespace
 
 void pawl::fuzz::feed(std::span<const std::byte> input) {
-  static const test::temporary_directory dir;
+  static const test::temp_dir dir;
   const fs::path state = dir.path() / "state";
   input_reader in(input);
   auto files = left_by_a_kill();

@@ -1,7 +1,7 @@
 // Runs the built tool and gives what it said.
 #pragma once
 
-#include "support/temp_state.hpp"
+#include "support/temp_dir.hpp"
 
 #include <fcntl.h>
 #include <sys/wait.h>

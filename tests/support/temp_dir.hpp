@@ -1,4 +1,4 @@
-// A state directory for one test, gone with it.
+// A directory for one test, gone with it.
 #pragma once
 
 #include <cstdlib>
