@@ -2,6 +2,7 @@
 #include <pawl/inspect.hpp>
 #include <pawl/pawl.hpp>
 
+#include "support/asked.hpp"
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/quiet.hpp"
@@ -111,7 +112,7 @@ ending kill_often(const temp_dir& dir, durability mode, bool at_most_once, std::
 }  // namespace
 
 TEST_CASE("killed between start and end, a step that is called at most once is never called again") {
-  const auto seed = Catch::rngSeed();
+  const auto seed = pawl::test::asked_seed();
   CAPTURE(seed);
   std::mt19937_64 random(seed);
   for (const durability mode : {durability::power, durability::process}) {
@@ -146,7 +147,7 @@ TEST_CASE("killed between start and end, a step that is called at most once is n
 
 // What the test above must be able to see.
 TEST_CASE("the same kills call a step twice that is not declared so") {
-  std::mt19937_64 random(Catch::rngSeed());
+  std::mt19937_64 random(pawl::test::asked_seed());
   const temp_dir dir;
   CHECK(kill_often(dir, durability::power, false, random).most_calls > 1);
 }

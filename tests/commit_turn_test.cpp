@@ -148,6 +148,28 @@ TEST_CASE("slow calls behind fast ones are made by all workers, not by whoever t
   CHECK(in_time);
 }
 
+// run/lane.hpp says why it could be otherwise.
+TEST_CASE("of each item the records are committed in their order, whichever workers had it") {
+  for (const std::size_t workers : {2u, 4u}) {
+    CAPTURE(workers);
+    std::vector<std::uint32_t> last(30'000);  // sequence, by item
+    int wrong = 0;
+    memory_backend store({.before_commit = [](std::uint64_t) { std::this_thread::sleep_for(200us); },
+                          .committed = [&](const checkpoint& one) {
+                            if (one.header.sequence != ++last.at(one.header.item)) ++wrong;
+                          }});
+    checkpoint_log log(store);
+    // Fast, and now and then slow for once: then others get what was in front of it.
+    const auto w = workflow<"w">(step<"a">([](int n) {
+                                   if (n % 300 == 299) std::this_thread::sleep_for(3ms);
+                                   return n;
+                                 }),
+                                 step<"b">(same));
+    CHECK(test::run_over(store, log, w, numbers(20'000), workers).done == 20'000);
+    CHECK(wrong == 0);
+  }
+}
+
 TEST_CASE("a source that gives one item now and then keeps all workers at work") {
   test::null_backend store;
   checkpoint_log log(store);
@@ -189,6 +211,33 @@ TEST_CASE("what is recorded does not wait for the source's next item") {
   }));
   CHECK(test::run_source_over(store, log, w, source, {.window = 4096}).done == 2000);
   CHECK(late == 0);
+}
+
+TEST_CASE("an attempt that comes due does not wait for the source's next item, whatever else has ended meanwhile") {
+  for (const std::size_t workers : {2u, 4u}) {
+    CAPTURE(workers);
+    test::null_backend store;
+    checkpoint_log log(store);
+    const int given = 1 + 2 * static_cast<int>(workers);
+    std::atomic<int> attempts = 0;
+    int late = 0;
+    int next = 0;
+    const auto source = generate([&]() -> std::optional<int> {
+      if (next == given) {
+        if (!comes_true([&] { return attempts == 2; })) ++late;
+        return std::nullopt;
+      }
+      std::this_thread::sleep_for(2ms);  // what is pulled at once begins at once
+      return next++;
+    });
+    const auto w = workflow<"w">(step<"a">([&](int n) {
+                                   if (n != 0) std::this_thread::sleep_for(10ms);
+                                   else if (++attempts == 1) throw std::runtime_error("not yet");
+                                   return n;
+                                 }).retry({.attempts = 2, .first_delay = 500ms, .jitter = 0}));
+    CHECK(test::run_source_over(store, log, w, source, {.workers = workers}).done == static_cast<std::uint64_t>(given));
+    CHECK(late == 0);
+  }
 }
 
 TEST_CASE("a worker that has work goes on while the committer commits") {

@@ -135,6 +135,27 @@ TEST_CASE("a call for several items is only suspected, however sure it is that i
   CHECK(findings(record_of(calls)) == expected{suspected});
 }
 
+TEST_CASE("of two deaths in a batch the one with more entries says how many are called one by one") {
+  const temp_dir dir;
+  pawl::test::null_backend store;
+  std::vector<std::string> warnings;
+  crash_counts counts(machine_files(), dir / "flight", store.uuid(), false, warnings);
+  std::uint64_t number = 1;
+  for (const std::uint32_t entries : {100u, 20u}) {
+    std::vector<flight_slot> calls{call_of(1)};
+    calls[0].entries = entries;
+    calls[0].workflow = 1;
+    calls[0].generation = 3;  // of the first of them
+    calls[0].fatal = fault_in(1);
+    flight_record record = record_of(calls);
+    record.header.number = number++;
+    std::vector<std::string> told;
+    CHECK(take_in(record, {}, this_one, store, counts, told));
+  }
+  REQUIRE(counts.find_batch(1, 0));
+  CHECK(counts.find_batch(1, 0)->entries == 100);
+}
+
 TEST_CASE("kills for memory are told by the group while that is the same, else by the machine") {
   CHECK(killed_for_memory({.group = 3, .in_group = 1, .in_machine = 1}, {.group = 3, .in_group = 2, .in_machine = 2}));
   CHECK_FALSE(killed_for_memory({.group = 3, .in_group = 1, .in_machine = 1}, {.group = 3, .in_group = 1, .in_machine = 2}));
@@ -546,7 +567,10 @@ TEST_CASE("who has the turn is alone: others wait for its end, and it for theirs
   flight_mark other(&one.recorder, 1, 1, 1);
   other.begin(1, 0, 0, 1, key);
   std::atomic<bool> has_turn{false};
-  std::thread waiting([&] { has_turn = one.recorder.take_turn(suspect.slot(), never_enough); });
+  std::thread waiting([&] {
+    suspect.take_turn(never_enough);
+    has_turn = true;
+  });
   std::this_thread::sleep_for(30ms);
   CHECK_FALSE(has_turn);
   CHECK(other.someone_alone());
@@ -560,11 +584,16 @@ TEST_CASE("who has the turn is alone: others wait for its end, and it for theirs
   });
   std::this_thread::sleep_for(30ms);
   CHECK_FALSE(let_go);
-  one.recorder.end_turn();
+  suspect.end_turn();
   second.join();
   CHECK_FALSE(other.someone_alone());
+  // Nobody ends the turn of another one.
+  other.take_turn(never_enough);
+  suspect.end_turn();
+  CHECK(other.someone_alone());
   // A run that stops waits for nobody.
-  REQUIRE(one.recorder.take_turn(suspect.slot(), never_enough));
   one.recorder.wait_for_turn([] { return true; });
-  CHECK_FALSE(one.recorder.take_turn(other.slot(), [] { return true; }));
+  CHECK(one.recorder.take_turn(suspect.slot(), [] { return true; }) == 0);
+  other.end_turn();
+  CHECK_FALSE(other.someone_alone());
 }

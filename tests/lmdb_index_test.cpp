@@ -24,7 +24,7 @@ void set_ids(const std::filesystem::path& state, const hash_key& uuid, char last
   std::vector<std::byte> entry;
   make_index_entry(name.bytes(), std::as_bytes(std::span{ids}), entry);
   txn.put(env.in().index, name.bytes(), entry);
-  REQUIRE(txn.commit() == 0);
+  txn.commit("commit");
 }
 
 item_id found(backend& store, char last) {

@@ -12,8 +12,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 using namespace pawl;
 using namespace pawl::core;
@@ -95,6 +99,44 @@ TEST_CASE("a second opening in this process is refused by any path and leaves th
     return said.find("process " + std::to_string(::getppid())) == std::string::npos ? 2 : 0;
   });
   CHECK(other.wait() == 0);
+}
+
+// A second environment would drop the locks of the first one when it is closed.
+TEST_CASE("however openings and closings meet in a process, it has a state open once") {
+  place here;
+  place other;
+  { const auto store = open_lmdb(here.state); }
+  { const auto store = open_lmdb(other.state); }
+  const auto descriptors = [data = std::filesystem::canonical(here.state / "data.mdb")] {
+    std::ptrdiff_t count = 0;
+    std::error_code gone;
+    for (const auto& one : std::filesystem::directory_iterator("/proc/self/fd"))
+      if (std::filesystem::read_symlink(one.path(), gone) == data) ++count;
+    return count;
+  };
+  const std::ptrdiff_t usual = [&] {
+    const auto reader = open_lmdb_reader(here.state);
+    return descriptors();
+  }();
+  REQUIRE(usual > 0);
+  std::atomic<std::ptrdiff_t> most{0};
+  std::atomic<bool> over{false};
+  // Openings are one after the other: this one keeps them busy.
+  std::thread elsewhere([&] {
+    while (!over) static_cast<void>(open_lmdb_reader(other.state));
+  });
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i)
+    readers.emplace_back([&] {
+      for (int round = 0; round < 300; ++round) {
+        const auto reader = open_lmdb_reader(here.state);
+        most = std::max(most.load(), descriptors());
+      }
+    });
+  for (std::thread& one : readers) one.join();
+  over = true;
+  elsewhere.join();
+  CHECK(most == usual);
 }
 
 TEST_CASE("a state that another process has open is refused with its pid, and free when that dies") {
@@ -197,7 +239,7 @@ TEST_CASE("a newer format and a mode that this release lacks are refused") {
     std::vector<std::byte> changed(body->begin(), body->end());
     changed.at(at) = value;
     txn.put_record(name, changed);
-    REQUIRE(txn.commit() == 0);
+    txn.commit("commit");
   };
   std::string sentence;
   SECTION("format") {

@@ -36,7 +36,7 @@ struct searched {
     environment env(state, access_mode::write, default_map_size(), owner_lock::take(state));
     write_transaction txn(env);
     for (const auto& [key, value] : entries) txn.put(env.in().index, bytes_of(key), bytes_of(value));
-    REQUIRE(txn.commit() == 0);
+    txn.commit("commit");
   }
   // Keys of all lengths, many with the same beginning.
   void fill(std::size_t count, std::mt19937& random) {

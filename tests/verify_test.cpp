@@ -47,7 +47,7 @@ struct whole_state {
     core::write_transaction txn(env);
     env.set_identity(core::read_identity(txn));
     how(txn);
-    REQUIRE(txn.commit() == 0);
+    txn.commit("commit");
   }
   // The address of the item with this number.
   [[nodiscard]] item_address address_of(core::transaction& txn, int number) const {

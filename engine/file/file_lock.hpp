@@ -25,10 +25,7 @@ public:
   class held {
   public:
     held(held&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    held& operator=(held&& other) noexcept {
-      std::swap(fd_, other.fd_);
-      return *this;
-    }
+    held& operator=(held&&) = delete;  // the old one's end would be the new one's, too: they are one lock
     ~held();
 
   private:

@@ -107,8 +107,9 @@ crash_counts::turn crash_counts::take_turn(std::chrono::milliseconds within) {
   taken.within_ = std::unique_lock(changing_);
   if (!among_) return taken;
   const auto until = std::chrono::steady_clock::now() + within;
-  taken.among_ = among_->take([&] { return std::chrono::steady_clock::now() > until; });
-  if (!taken.among_)
+  auto among = among_->take([&] { return std::chrono::steady_clock::now() > until; });
+  if (among) taken.among_.emplace(std::move(*among));
+  else
     throw error(errc::io, "flight: another process has had " + (directory_ / lock_name).string() +
                               " for long; see whether one is stopped, let it go on or end it by `pawl evict`");
   read(nullptr);

@@ -105,10 +105,14 @@ void on_fatal(int signal, siginfo_t* info, void* where) {
   errno = saved;
 }
 
-// exit() in a step takes the process down, too.
+// exit() in a step takes the process down, too. Not so in the handler of a signal that asked the process to end, which the
+// kernel may run on any thread.
 void on_exit() noexcept {
-  if (owner.load() != ::getpid() || flight_mark::of_this_thread() == nullptr) return;
-  static_cast<void>(note({0, fatal_cause::exited, 0, 0, 0, 0}));
+  const flight_mark* const mark = owner.load() == ::getpid() ? flight_mark::of_this_thread() : nullptr;
+  if (mark == nullptr) return;
+  const int signal = mark->interrupted_by();
+  if (signal == 0) static_cast<void>(note({0, fatal_cause::exited, 0, 0, 0, 0}));
+  else static_cast<void>(note({0, fatal_cause::sent, static_cast<std::uint32_t>(signal), exit_in_handler, 0, 0}));
 }
 
 void install() noexcept {

@@ -40,6 +40,9 @@ enum class fatal_cause : std::uint32_t {
 };
 
 // Written by the handler of a fatal signal.
+// The code of a note that says: the handler of `signal`, which came from elsewhere, called exit().
+constexpr std::int32_t exit_in_handler = 1;
+
 struct fatal_note {
   std::uint64_t call;     // the call of the slot that it belongs to
   fatal_cause cause;

@@ -84,7 +84,7 @@ bool note(const interrupted_call& call, std::uint64_t digest, const fatal_note& 
   const std::optional<crash_entry> before =
       is_batch ? counts.find_batch(slot.workflow, slot.step) : counts.find(slot.workflow, digest);
   if (before && before->record == record) return false;  // a crash came between noting it and removing the record
-  const bool goes_on = before && before->generation == slot.generation;
+  const bool goes_on = before && (is_batch || before->generation == slot.generation);
   crash_entry now = goes_on ? *before : crash_entry{};
   now.key_digest = is_batch ? 0 : digest;
   now.record = record;

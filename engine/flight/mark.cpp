@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 #include <span>
+#include <utility>
 
 namespace pawl::core {
 namespace {
@@ -61,6 +62,8 @@ flight_mark::~flight_mark() {
 }
 
 void flight_mark::set_thread() noexcept {
+  ::sigemptyset(&blocked_);
+  static_cast<void>(::pthread_sigmask(SIG_BLOCK, nullptr, &blocked_));
   thread_.store(::pthread_self(), std::memory_order_relaxed);
   set(slot_->thread, static_cast<std::uint32_t>(::gettid()));
 }
@@ -75,6 +78,20 @@ flight_mark* flight_mark::of_this_thread() noexcept {
     if (innermost == nullptr || one->slot_->began_ns >= innermost->slot_->began_ns) innermost = one;
   }
   return innermost;
+}
+
+void flight_mark::take_turn(const std::function<bool()>& enough) {
+  if (recorder_ != nullptr && turn_ == 0) turn_ = recorder_->take_turn(slot_, enough);
+}
+
+void flight_mark::give_turn_back() noexcept { recorder_->end_turn(std::exchange(turn_, 0)); }
+
+int flight_mark::interrupted_by() const noexcept {
+  sigset_t now;
+  if (::pthread_sigmask(SIG_BLOCK, nullptr, &now) != 0) return 0;
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2, SIGXCPU})
+    if (::sigismember(&now, signal) == 1 && ::sigismember(&blocked_, signal) == 0) return signal;
+  return 0;
 }
 
 // First what is certain; then what has to be read out of memory that may be what the crash is about.

@@ -9,9 +9,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include <pthread.h>
+#include <signal.h>
 
 namespace pawl::core {
 
@@ -48,11 +50,19 @@ public:
   // Somebody has to be alone (flight/recorder.hpp).
   [[nodiscard]] bool someone_alone() const noexcept { return alone_->load(std::memory_order_relaxed) != 0; }
   [[nodiscard]] const flight_slot* slot() const noexcept { return slot_; }
+  // To be that one: the recorder's turn, until it is ended here. Nothing happens without a recorder.
+  void take_turn(const std::function<bool()>& enough);
+  void end_turn() noexcept {
+    if (turn_ != 0) [[unlikely]] give_turn_back();
+  }
 
   // For the handler of a fatal signal, on any thread. Safe there.
   // The mark of the call that this thread is in, the innermost one; null where there is none.
   [[nodiscard]] static flight_mark* of_this_thread() noexcept;
   void note_fatal(fatal_note what) noexcept;
+  // The signal in whose handler this thread is, because it came from elsewhere; 0 where it is in none: a handler has its
+  // signal blocked, and here it was not when the thread began to make calls.
+  [[nodiscard]] int interrupted_by() const noexcept;
   void clear_fatal() noexcept { set(slot_->fatal.cause, fatal_cause::none); }
 
 private:
@@ -61,12 +71,15 @@ private:
     std::atomic_ref<Number>(place).store(value, std::memory_order_release);
   }
   void set_thread() noexcept;
+  void give_turn_back() noexcept;
 
   flight_slot* slot_;
   std::uint64_t call_ = 0;
+  std::uint64_t turn_ = 0;  // 0: it has not
   const std::atomic<std::uint64_t>* alone_;
   std::atomic<const std::string*> key_{nullptr};
   std::atomic<pthread_t> thread_{};
+  sigset_t blocked_{};  // by that thread
   flight_recorder* const recorder_;
   flight_slot nowhere_{};
 };

@@ -127,6 +127,7 @@ std::string text_of(const fatal_note& what) {
   if (what.cause == fatal_cause::none) return "an unknown cause";
   if (what.cause == fatal_cause::exited) return "a call of exit()";
   const std::string name = signal_name(what.signal);
+  if (what.cause == fatal_cause::sent && what.code == exit_in_handler) return "a call of exit() in a handler of " + name;
   if (what.cause == fatal_cause::sent) return name + " sent by process " + std::to_string(what.sender);
   const bool has_address = what.code > 0 && (what.signal == SIGSEGV || what.signal == SIGBUS ||
                                              what.signal == SIGFPE || what.signal == SIGILL);

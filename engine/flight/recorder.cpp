@@ -255,15 +255,16 @@ bool flight_recorder::others_are_calling(const flight_slot* own) const noexcept 
 
 // A call that passed the look at the turn just before it was taken may be seen late, or not. Nobody is blamed for that:
 // what counts is what the marks say at the death.
-bool flight_recorder::take_turn(const flight_slot* own, const std::function<bool()>& enough) {
+std::uint64_t flight_recorder::take_turn(const flight_slot* own, const std::function<bool()>& enough) {
   const std::uint64_t began = monotonic_ns();
-  for (std::uint64_t free = 0; !alone_until_.compare_exchange_strong(free, began + quiet_within_ns + alone_for_ns); free = 0) {
-    if (monotonic_ns() > free || enough()) return false;
+  const std::uint64_t turn = began + quiet_within_ns + alone_for_ns;
+  for (std::uint64_t free = 0; !alone_until_.compare_exchange_strong(free, turn); free = 0) {
+    if (monotonic_ns() > free || enough()) return 0;
     std::this_thread::sleep_for(look_every);
   }
   while (others_are_calling(own) && !enough() && monotonic_ns() - began < quiet_within_ns)
     std::this_thread::sleep_for(look_every);
-  return true;
+  return turn;
 }
 
 void flight_recorder::wait_for_turn(const std::function<bool()>& enough) const {

@@ -89,9 +89,9 @@ public:
 
   // The turn of a suspect to be called alone: waits until nobody else is in a call, and nobody enters one until the turn
   // is given back. Both for a bounded time, for a step may wait for another one: then it is called beside others. `enough`
-  // ends the wait. False: somebody else has the turn for so long, or `enough` said so.
-  [[nodiscard]] bool take_turn(const flight_slot* own, const std::function<bool()>& enough);
-  void end_turn() noexcept { alone_until_.store(0, std::memory_order_release); }
+  // ends the wait. Returns what ends the turn; 0: somebody else has it for so long, or `enough` said so.
+  [[nodiscard]] std::uint64_t take_turn(const flight_slot* own, const std::function<bool()>& enough);
+  void end_turn(std::uint64_t turn) noexcept { alone_until_.compare_exchange_strong(turn, 0); }
   // Waits while somebody else has the turn.
   void wait_for_turn(const std::function<bool()>& enough) const;
 

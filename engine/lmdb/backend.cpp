@@ -74,7 +74,7 @@ workflow_record lmdb_backend::open_workflow(std::string_view name, const chain_r
     workflow_record workflow = record_workflow(txn, name, chain, schemas, changed);
     if (shared_) other = use_chain(txn, workflow, changed);
     if (!changed || other != 0) return workflow;
-    env_->check(txn.commit(), "record a workflow");
+    txn.commit("record a workflow");
     commits_.fetch_add(1, std::memory_order_relaxed);
     flushes_.fetch_add(flushes_of_a_commit, std::memory_order_relaxed);
     return workflow;
@@ -182,8 +182,7 @@ table_id lmdb_backend::open_table(const table_schema& table) {
     bool changed = false;
     const table_id id = record_table(txn, table, changed);
     if (!changed) return id;
-    env_->reach_over(64);
-    env_->check(txn.commit(), "record a table");
+    txn.commit("record a table");
     commits_.fetch_add(1, std::memory_order_relaxed);
     flushes_.fetch_add(flushes_of_a_commit, std::memory_order_relaxed);
     return id;

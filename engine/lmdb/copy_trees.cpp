@@ -5,8 +5,6 @@
 #include "lmdb/tables.hpp"
 #include "record/row.hpp"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -22,7 +20,6 @@ namespace {
 using bytes = std::span<const std::byte>;
 
 constexpr std::uint64_t bytes_of_a_commit = std::uint64_t{24} << 20;  // far from what LMDB can hold of dirty pages
-constexpr std::uint64_t pages_of_trees = 64;
 constexpr std::uint64_t entries_between_progress = 4096;
 
 bytes as_bytes(std::string_view text) noexcept { return std::as_bytes(std::span{text}); }
@@ -42,8 +39,7 @@ public:
   [[nodiscard]] write_transaction& txn() noexcept { return *txn_; }
 
   void commit() {
-    env_.reach_over(bytes_ / 2048 + pages_of_trees);
-    if (const int status = txn_->commit(); status != 0) throw_failed(status);
+    txn_->commit("commit", bytes_ / 2048 + pages_of_few_records);
     bytes_ = 0;
     begin();
   }
@@ -67,14 +63,6 @@ private:
     // What is not appended may make a page of its own dirty.
     bytes_ += flags != 0 ? key.size() + value.size() + 16 : 2048;
     if (bytes_ >= bytes_of_a_commit) commit();
-  }
-
-  // A full disk reaches us as EIO (rule 8).
-  [[noreturn]] void throw_failed(int status) const {
-    struct statvfs room {};
-    const bool asked = ::statvfs(env_.state().c_str(), &room) == 0;
-    if (status == EIO && asked && room.f_bavail * room.f_frsize < bytes_ * 2) status = ENOSPC;
-    throw_lmdb(status, "commit", env_.state());
   }
 
   environment env_;

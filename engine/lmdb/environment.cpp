@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -210,7 +212,7 @@ void environment::open_sub_databases(access_mode mode) {
                   "lmdb: " + state_.string() + " is an LMDB database of another program; use another state directory");
     check(status, "open its sub-databases");
   }
-  check(::mdb_txn_commit(txn), "open its sub-databases");
+  check_commit(::mdb_txn_commit(txn), "open its sub-databases", pages_of_few_records);
   open_later_one("tables", in_.tables, mode != access_mode::read);
   open_later_one("claims", in_.claims, mode == access_mode::share);
 }
@@ -231,10 +233,10 @@ void environment::open_later_one(const char* name, MDB_dbi& into, bool make) {
     ::mdb_txn_abort(txn);
     check(status, "open its sub-databases");
   }
-  check(::mdb_txn_commit(txn), "open its sub-databases");
+  check_commit(::mdb_txn_commit(txn), "open its sub-databases", pages_of_few_records);
 }
 
-void environment::reach_over(std::uint64_t pages) {
+void environment::reach_over(std::uint64_t pages) const {
   MDB_envinfo info{};
   check(::mdb_env_info(env_, &info), "ask for its size");
   const std::uint64_t wanted = (std::uint64_t{info.me_last_pgno} + 1 + pages) * page_size_;
@@ -248,6 +250,18 @@ void environment::reach_over(std::uint64_t pages) {
   const std::uint64_t size = (wanted + reach_step - 1) / reach_step * reach_step;
   if (::ftruncate(fd, static_cast<off_t>(size)) != 0) throw_file_error(errno, "lengthen", state_ / "data.mdb");
   reach_ = size;
+}
+
+void environment::check_commit(int status, std::string_view doing, std::uint64_t pages) const {
+  if (status == 0) [[likely]] return;
+  struct statvfs room {};
+  const bool asked = ::statvfs(state_.c_str(), &room) == 0;
+  const std::uint64_t free = asked ? std::uint64_t{room.f_bavail} * room.f_frsize : 0;
+  const bool full = status == ENOSPC || status == EDQUOT || (status == EIO && asked && free < pages * page_size_);
+  if (!full) check(status, doing);
+  throw error(errc::disk_full, "lmdb: cannot " + std::string(doing) + " in " + state_.string() + ": the disk is full (" +
+                                   std::to_string(free / 1024) +
+                                   " KiB are free); nothing that was acknowledged is lost; free some room and run again");
 }
 
 void environment::clear_dead_readers() noexcept {

@@ -44,6 +44,9 @@ enum class access_mode : std::uint8_t {
   read,
 };
 
+// A commit of a few records: their pages, those above them and the free list's, generously.
+constexpr std::uint64_t pages_of_few_records = 64;
+
 // Addresses are free, but a sanitizer's shadow does not cope with a map of a terabyte.
 [[nodiscard]] std::size_t default_map_size() noexcept;
 
@@ -106,7 +109,10 @@ public:
   // Makes the file reach over `pages` more pages than are in use, without taking room on the disk.
   // Before a commit: LMDB may count pages at the end that it never wrote, and a file that is shorter
   // than its last page is taken for one that was cut off.
-  void reach_over(std::uint64_t pages);
+  void reach_over(std::uint64_t pages) const;
+  // Of a commit that may have written so many pages. A full disk reaches us as EIO, because LMDB finds its write
+  // too short (rule 8): the file system is asked, and then it is disk_full, with a sentence that says so.
+  void check_commit(int status, std::string_view doing, std::uint64_t pages) const;
   // A reader that was killed holds its snapshot until its slot is cleared (rule 17). Does something only
   // every few seconds.
   void clear_dead_readers() noexcept;
@@ -125,7 +131,7 @@ private:
   owner_lock lock_;
   std::uint64_t process_;
   std::optional<std::chrono::steady_clock::time_point> readers_checked_;
-  std::uint64_t reach_ = 0;  // the size of data.mdb that is known to be there
+  mutable std::uint64_t reach_ = 0;  // the size of data.mdb that is known to be there
   MDB_env* env_ = nullptr;
   sub_databases in_;
   std::size_t page_size_ = 4096;

@@ -5,8 +5,6 @@
 #include "record/fold.hpp"
 #include "store/crc32c.hpp"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -19,7 +17,6 @@ constexpr std::size_t value_size_max_in_row = 1900;  // longer ones are not wort
 constexpr std::size_t value_size_worth_moving = 64;
 constexpr std::size_t page_size = 4096;
 constexpr std::uint64_t pages_of_a_whole_batch = 30'000;  // beside those of tables, and far below what LMDB can hold
-constexpr std::uint64_t pages_of_trees = 64;  // inner pages and meta records, generously
 constexpr std::size_t checkpoints_ahead = 16; // records lie as they came, in memory larger than the caches
 constexpr std::uint64_t near_enough = 4;      // ids this close share a page
 
@@ -332,9 +329,8 @@ void folding::take_new_key(item_address address) {
 
 void folding::finish(write_transaction& txn, folding_totals& totals) {
   totals.flushes += blobs_.make_durable(named_);
-  env_.reach_over(2 * pages_ + pages_of_trees);
   const std::uint64_t number = txn.number();
-  if (const int status = txn.commit(); status != 0) throw_commit_failed(status);
+  txn.commit("commit", 2 * pages_ + pages_of_few_records);
   ++totals.commits;
   totals.flushes += 2;  // LMDB flushes the pages and then the meta page
   blobs_.forget(named_);
@@ -342,19 +338,6 @@ void folding::finish(write_transaction& txn, folding_totals& totals) {
   for (const blob_name name : unnamed_) blobs_.drop_after(number, name);
   blobs_.remove_dropped(env_);
   env_.clear_dead_readers();
-}
-
-// A full disk reaches us as EIO, because LMDB finds its write too short (rule 8): ask the file system.
-void folding::throw_commit_failed(int status) const {
-  struct statvfs room {};
-  const bool asked = ::statvfs(env_.state().c_str(), &room) == 0;
-  const std::uint64_t free = asked ? std::uint64_t{room.f_bavail} * room.f_frsize : 0;
-  const bool full = status == ENOSPC || status == EDQUOT || status == EFBIG ||
-                    (status == EIO && asked && free < (pages_ + pages_of_trees) * page_size);
-  if (!full) env_.check(status, "commit");
-  throw error(errc::disk_full,
-              "lmdb: cannot commit in " + env_.state().string() + ": the disk is full (" + std::to_string(free / 1024) +
-                  " KiB are free); nothing that was acknowledged is lost; free some room and run again");
 }
 
 }  // namespace pawl::core

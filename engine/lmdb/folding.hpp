@@ -79,7 +79,6 @@ private:
   void mark_state(write_transaction& txn, item_address address, const counted_row& before);
   void remove_item(write_transaction& txn, item_address address);
   void finish(write_transaction& txn, folding_totals& totals);
-  [[noreturn]] void throw_commit_failed(int status) const;
   void count_pages(item_address address, std::size_t row_size);
   void take_new_key(item_address address);
 

@@ -22,11 +22,6 @@ std::size_t map_size_of(const lmdb_options& options) {
   return options.map_size != 0 ? options.map_size : default_map_size();
 }
 
-void commit_or_throw(write_transaction& txn, environment& env, const char* doing) {
-  env.reach_over(64);
-  env.check(txn.commit(), doing);
-}
-
 void fill_new_state(const std::filesystem::path& directory, const lmdb_options& options) {
   machine_files().make_directory(directory / "blobs");
   prepare_file(directory / "owner", 0);
@@ -34,7 +29,7 @@ void fill_new_state(const std::filesystem::path& directory, const lmdb_options& 
     environment env(directory, access_mode::create, map_size_of(options), {});
     write_transaction txn(env);
     write_new_state(txn);
-    commit_or_throw(txn, env, "make a new state");
+    txn.commit("make a new state");
     env.check(::mdb_env_sync(env.handle(), 1), "flush a new state");
   }
   machine_files().sync_directory(directory / "blobs");
@@ -123,7 +118,7 @@ std::unique_ptr<environment> open_for_writing(const std::filesystem::path& state
   mark.drained = options.kept != keeping::journaled;
   write_mark(txn, mark);
   write_opening(txn, opening);
-  commit_or_throw(txn, *env, "raise the epoch");
+  txn.commit("raise the epoch");
   return env;
 }
 

@@ -116,8 +116,7 @@ void lmdb_backend::release_all(workflow_id workflow) {
     const auto mine = claims_of(txn, epoch_, workflow);
     if (mine.empty()) return;
     for (const item_address address : mine) erase_claim(txn, address);
-    env_->reach_over(64);
-    env_->check(txn.commit(), "give back what a run had claimed");
+    txn.commit("give back what a run had claimed");
     commits_.fetch_add(1, std::memory_order_relaxed);
     flushes_.fetch_add(flushes_of_a_commit, std::memory_order_relaxed);
   });
@@ -152,8 +151,7 @@ std::vector<departed_process> lmdb_backend::bury_dead(const std::function<bool(s
       if (std::any_of(there.begin(), there.end(), [&](const member& other) { return other.number == one.number; }))
         buried.push_back({one.pid, remove_member(txn, one.number)});
     if (buried.empty()) return;
-    env_->reach_over(64);
-    env_->check(txn.commit(), "take over from a dead process");
+    txn.commit("take over from a dead process");
     commits_.fetch_add(1, std::memory_order_relaxed);
     flushes_.fetch_add(flushes_of_a_commit, std::memory_order_relaxed);
   });
@@ -187,9 +185,11 @@ bool lmdb_backend::keep_others_out(const std::function<bool()>& enough) {
   env_->check_process();
   if (!shared_) return true;
   if (!turns_) turns_.emplace(env_->state() / "tables.lock");
-  turn_ = turns_->take(enough);
-  if (turn_) folding_.expect_turns(read_turns(read_transaction(*env_)));
-  return turn_.has_value();
+  std::optional<file_lock::held> taken = turns_->take(enough);
+  if (!taken) return false;
+  folding_.expect_turns(read_turns(read_transaction(*env_)));  // where that throws, others can go on
+  turn_.emplace(std::move(*taken));
+  return true;
 }
 
 void lmdb_backend::let_others_in() noexcept { turn_.reset(); }
@@ -218,8 +218,7 @@ void lmdb_backend::leave() noexcept {
     guarded([&] {
       write_transaction txn(*env_);
       remove_member(txn, epoch_);
-      env_->reach_over(64);
-      env_->check(txn.commit(), "leave the state");
+      txn.commit("leave the state");
     });
   } catch (...) {  // then the others find its seat free
   }

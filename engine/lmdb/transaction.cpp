@@ -125,7 +125,10 @@ void write_transaction::put_record(std::span<const std::byte> key, std::span<con
   if (!body.empty()) std::memcpy(static_cast<std::byte*>(room.mv_data) + sum_size, body.data(), body.size());
 }
 
-int write_transaction::commit() noexcept { return ::mdb_txn_commit(std::exchange(txn_, nullptr)); }
+void write_transaction::commit(std::string_view doing, std::uint64_t pages) {
+  env_.reach_over(pages);
+  env_.check_commit(::mdb_txn_commit(std::exchange(txn_, nullptr)), doing, pages);
+}
 
 read_cursor::read_cursor(const read_transaction& txn, MDB_dbi in) : txn_(txn) {
   txn.env().check(::mdb_cursor_open(txn.handle(), in, &cursor_), "read");

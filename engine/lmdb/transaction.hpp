@@ -12,6 +12,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string_view>
 
 namespace pawl::core {
 
@@ -83,8 +84,10 @@ public:
   // False where there was none.
   bool erase(MDB_dbi from, std::span<const std::byte> key);
   void put_record(std::span<const std::byte> key, std::span<const std::byte> body);
-  // LMDB's status: 0, or nothing happened. The transaction has ended either way.
-  [[nodiscard]] int commit() noexcept;
+  // On the disk when it returns. `doing` is for the sentence ("lmdb: cannot DOING in ..."); `pages` is how many it may
+  // have written, generously. Throws pawl::error: disk_full (nothing happened, it may be tried again) or another (it may
+  // have happened). The transaction has ended either way.
+  void commit(std::string_view doing, std::uint64_t pages = pages_of_few_records);
   // The number that snapshots see which see this transaction.
   [[nodiscard]] std::uint64_t number() const noexcept { return ::mdb_txn_id(txn_); }
 };

@@ -63,13 +63,36 @@ bool admission::has_room_now() const noexcept {
 // What changed under the lock becomes visible: once for a group, for each is an atomic operation.
 void admission::tell_counts() noexcept {
   in_use_.store(pool_.in_use(), std::memory_order_relaxed);
+  if (shared_) deferred_count_.store(deferred_.size(), std::memory_order_relaxed);
   run_.bytes_in_flight.fetch_add(std::exchange(bytes_change_, 0), std::memory_order_relaxed);
   run_.counts.items.fetch_add(std::exchange(new_items_, 0), std::memory_order_relaxed);
 }
 
+// Who admits or retires. At its end whoever waited for it is woken.
+class admission::turn {
+public:
+  template <class... How>
+  explicit turn(admission& of, How... how) : of_(of), lock_(of.mutex_, how...) {}
+  ~turn() { end(); }
+  turn(const turn&) = delete;
+  turn& operator=(const turn&) = delete;
+
+  [[nodiscard]] bool begun() const noexcept { return lock_.owns_lock(); }
+  void end() noexcept {
+    if (!begun()) return;
+    lock_.unlock();
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (of_.awaited_.load(std::memory_order_relaxed) && of_.awaited_.exchange(false)) of_.run_.ready.wake_all();
+  }
+
+private:
+  admission& of_;
+  std::unique_lock<std::mutex> lock_;
+};
+
 bool admission::admit(lane& into, std::size_t most, item_group& own) {
-  std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock.owns_lock()) return false;
+  turn mine(*this, std::try_to_lock);
+  if (!mine.begun()) return false;
   if (shared_) look_at_others();
   const std::size_t own_before = own.size();
   const bool parks = run_.gates[0] || run_.rates[0] || run_.batches[0] ||
@@ -104,9 +127,9 @@ bool admission::admit(lane& into, std::size_t most, item_group& own) {
   recorded_.clear();
   tell_counts();
   update_finished();
-  if (submitted_ == nullptr && children_ == nullptr) return pulled != 0;
   const submission_list left = std::exchange(left_, {});
-  lock.unlock();
+  mine.end();
+  if (submitted_ == nullptr && children_ == nullptr) return pulled != 0;
   // Somebody may have come for what was submitted meanwhile, and have found the lock taken.
   if (run_.ready.idle() != 0 && has_room()) run_.ready.wake_one();
   if (submitted_ != nullptr) submitted_->resolve_all(left);
@@ -441,10 +464,25 @@ void admission::add_bytes(active_item& item, std::size_t bytes) {
   if (item.child_of != nullptr) item.child_of->bytes += bytes;
 }
 
-bool admission::retire(item_group& items, bool may_wait) {
-  std::unique_lock lock(mutex_, std::defer_lock);
-  if (may_wait) lock.lock();
-  else if (!lock.try_lock()) return false;
+void admission::retire(item_group& items) {
+  turn mine(*this);
+  retire(items, mine);
+}
+
+bool admission::try_to_retire(item_group& items) {
+  turn mine(*this, std::try_to_lock);
+  if (mine.begun()) retire(items, mine);
+  return items.empty();
+}
+
+// Either this look at the lock comes behind the end of who has it, or his look at the flag behind ours.
+bool admission::retire_or_be_woken(item_group& items) {
+  awaited_.store(true);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return try_to_retire(items);
+}
+
+void admission::retire(item_group& items, turn& mine) {
   const bool was_full = !has_room();
   std::array<std::uint64_t, 5> ended{};
   const log_position recorded = run_.store.recorded();
@@ -466,9 +504,8 @@ bool admission::retire(item_group& items, bool may_wait) {
   update_finished();
   if (was_full && has_room()) run_.ready.wake_all();
   const submission_list left = std::exchange(left_, {});
-  lock.unlock();
+  mine.end();
   if (submitted_ != nullptr) submitted_->resolve_all(left);
-  return true;
 }
 
 void admission::update_finished() {

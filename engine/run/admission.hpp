@@ -58,15 +58,21 @@ public:
   // goes into the ready queue. False where nothing was pulled: the window is full, the source is exhausted, the
   // run is stopping, or another worker is at it.
   bool admit(lane& into, std::size_t most, item_group& own);
-  // Items that have ended, or were given up by a stop: counts them and makes room. Destroys their values.
-  // `may_wait` false: does nothing and returns false where another worker is admitting (from a slow source, say).
-  bool retire(item_group& items, bool may_wait);
+  // Items that have ended, or were given up by a stop: counts them and makes room. Destroys their values. Waits for a
+  // worker that is admitting, and he for the source.
+  void retire(item_group& items);
+  // The same, but does nothing and returns false where another worker is admitting.
+  [[nodiscard]] bool try_to_retire(item_group& items);
+  // The same; where it returns false all who wait are woken when that one is through.
+  [[nodiscard]] bool retire_or_be_woken(item_group& items);
   // Nothing is in flight and nothing more will be.
   [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
   // May the caller expect admit() to pull something, as things stand?
   [[nodiscard]] bool has_room() const noexcept;
   // Items in flight. Up to date where nobody admits or retires.
-  [[nodiscard]] std::size_t in_use() const noexcept { return in_use_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::size_t in_flight() const noexcept {
+    return in_use_.load(std::memory_order_acquire) - deferred_count_.load(std::memory_order_acquire);
+  }
   // Where the state is shared: by the run's watch, as often as it likes.
   void beat(std::uint64_t now_ns) {
     if (shared_) shared_->beat(now_ns);
@@ -166,6 +172,8 @@ private:
   void look_again(const active_item& item);
   void drop(active_item* item);
   [[nodiscard]] bool has_room_now() const noexcept;
+  class turn;
+  void retire(item_group& items, turn& mine);
   void tell_counts() noexcept;
   void update_finished();
 
@@ -208,7 +216,9 @@ private:
   item_group recorded_;              // go into the ready queue: items of earlier runs
   std::atomic<bool> exhausted_{false};
   std::atomic<bool> finished_{false};
-  std::atomic<std::size_t> in_use_{0};
+  std::atomic<std::size_t> in_use_{0};          // places of the pool
+  std::atomic<std::size_t> deferred_count_{0};  // of them
+  std::atomic<bool> awaited_{false};            // somebody wants to retire items, and waits for who has the lock
 };
 
 }  // namespace pawl::core

@@ -97,7 +97,7 @@ bool worker::call_incomplete_batch() {
   std::size_t waiting = timers.count;
   for (const auto& gate : run_.batches) waiting += gate ? gate->waiting() : 0;
   for (const auto& gate : run_.rates) waiting += gate ? gate->waiting() : 0;
-  if (waiting != admission_.in_use()) return false;
+  if (waiting != admission_.in_flight()) return false;
   for (std::size_t step = 0; step < run_.batches.size(); ++step) {
     batch_gate* const gate = run_.batches[step].get();
     if (gate == nullptr || gate->due_ns() > timers.first_due_ns || !gate->take_incomplete(batch_)) continue;

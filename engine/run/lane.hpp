@@ -83,6 +83,7 @@ public:
     return written_ - acknowledged_.load(std::memory_order_acquire);
   }
   [[nodiscard]] lane_position written() const noexcept { return written_; }
+  [[nodiscard]] lane_position acknowledged() const noexcept { return acknowledged_.load(std::memory_order_acquire); }
 
   // ---- the committer's side ----
 

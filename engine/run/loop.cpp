@@ -184,7 +184,7 @@ void loop_runner::checkpoint(attempt& now) {
 // It is beyond where the process died: that counts no more, and others need not wait for it.
 void loop_runner::got_on(const active_item& item) {
   run_.flight->progressed(run_.workflow.id, item.key, item.step);
-  if (item.crashes == crash_history::suspect) run_.flight->end_turn();
+  mark_.end_turn();
 }
 
 std::span<std::byte> loop_runner::buffer() {

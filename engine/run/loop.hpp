@@ -11,6 +11,7 @@
 // on a result that is gone.
 #pragma once
 
+#include "flight/mark.hpp"
 #include "run/item.hpp"
 #include "run/lane.hpp"
 #include "run/run_state.hpp"
@@ -30,8 +31,8 @@ namespace pawl::core {
 // A worker's. Not thread-safe.
 class loop_runner {
 public:
-  // `records`: where the ends of its loops are recorded.
-  loop_runner(run_state& run, const lane& records) : run_(run), records_(records) {}
+  // `records`: where the ends of its loops are recorded; `mark`: of their calls.
+  loop_runner(run_state& run, const lane& records, flight_mark& mark) : run_(run), records_(records), mark_(mark) {}
   // Slots whose loop's end is not acknowledged are kept.
   ~loop_runner() = default;
   loop_runner(const loop_runner&) = delete;
@@ -68,6 +69,7 @@ private:
 
   run_state& run_;
   const lane& records_;
+  flight_mark& mark_;
   large_memory buffer_;
   std::optional<loop_slots> ended_;
   std::vector<std::pair<lane_position, loop_slots>> waiting_;

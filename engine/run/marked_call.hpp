@@ -11,21 +11,20 @@ namespace pawl::core {
 class worker::marked_call {
 public:
   marked_call(worker& of, const active_item& first, bool suspect, std::size_t entries = 1) : worker_(of) {
-    if (suspect || of.mark_.someone_alone()) [[unlikely]] has_turn_ = of.wait_turn(suspect);
+    if (suspect || of.mark_.someone_alone()) [[unlikely]] of.wait_turn(suspect);
     of.mark_.begin(first.id, first.step, first.generation, first.attempts + 1, first.key,
                    static_cast<std::uint32_t>(entries));
   }
   marked_call(worker& of, const active_item& item) : marked_call(of, item, item.crashes == crash_history::suspect) {}
   ~marked_call() {
     worker_.mark_.end();
-    if (has_turn_) [[unlikely]] worker_.run_.flight->end_turn();
+    worker_.mark_.end_turn();
   }
   marked_call(const marked_call&) = delete;
   marked_call& operator=(const marked_call&) = delete;
 
 private:
   worker& worker_;
-  bool has_turn_ = false;
 };
 
 }  // namespace pawl::core

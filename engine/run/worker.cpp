@@ -43,7 +43,7 @@ worker::worker(run_state& run, admission& entry, lane& log_lane, std::size_t num
       jitter_(seed),
       mark_(run.flight, run.workflow.id, run.workflow.current, number),
       resume_(run),
-      loops_(run, log_lane),
+      loops_(run, log_lane, mark_),
       run_token_(run.stop_running.get_token()),
       counts_(run.chain->steps.size()),
       look_after_ns_(first_look_ns) {}
@@ -99,13 +99,10 @@ void worker::keep_ends() noexcept {
   }
 }
 
-// Another worker may be admitting from a slow source: as long as there is something else to do, do not wait for it.
+// Another worker may be admitting from a slow source: do not wait for it, there may be something else to do.
 void worker::retire_ended() {
   keep_ends();
-  if (admission_.retire(ended_, false)) return;
-  if (!group_.empty() && ended_.size() < run_.settings.window_items / 2) return;
-  ask_for_commit();
-  static_cast<void>(admission_.retire(ended_, true));
+  static_cast<void>(admission_.try_to_retire(ended_));
 }
 
 // True where something was pulled. The source may let us wait for its next item for ever: what is recorded is not to
@@ -114,7 +111,10 @@ bool worker::admit(std::size_t most) {
   if (!admission_.has_room()) return false;
   ask_for_commit();
   const lane_position before = lane_.written();
+  const std::size_t taken = group_.size();
   const bool pulled = admission_.admit(lane_, most, group_);
+  own_ = group_.size() - taken;
+  own_until_ = lane_.written();
   if (lane_.written() != before) unasked_since_ns_ = now_ns_ = run_.time.now_ns();
   if (pulled && expected_.ns() > slow_call_ns && run_.ready.idle() != 0 && admission_.has_room()) run_.ready.wake_one();
   return pulled;
@@ -126,9 +126,9 @@ void worker::wait_for_work(std::size_t most, std::uint64_t epoch) {
   if (run_.stopping()) {
     drain_gates();
     // With nothing in flight nobody else would notice that this is the end of the run.
-    if (ended_.empty()) static_cast<void>(admission_.retire(ended_, true));
+    if (ended_.empty()) admission_.retire(ended_);
   }
-  if (!ended_.empty()) return;
+  if (!ended_.empty() && admission_.retire_or_be_woken(ended_)) return;
   if (run_.ready.idle() + 1 < run_.settings.workers) {
     ask_for_commit();
   } else {
@@ -156,6 +156,7 @@ void worker::run_group() {
     if (now_ns_ - before_ns > held_ns) hand_back(i + 1);
   }
   group_.clear();
+  own_ = 0;
   if (run_.has_batches) call_due_batches();
   tell_counts();
 }
@@ -167,11 +168,14 @@ bool worker::calls_slowly(const active_item& item) const noexcept {
          run_.chain->steps[step].kind != step_kind::transactional;
 }
 
-// Behind what was acknowledged since, so that items which are further on go first. One worker alone keeps the order.
+// Behind what was acknowledged since, so that items which are further on go first. One worker alone keeps the order, and
+// what it has admitted itself it keeps until that is acknowledged (run/lane.hpp says why).
 void worker::hand_back(std::size_t from) {
-  if (from >= group_.size() || run_.settings.workers == 1) return;
-  run_.ready.push_fresh(std::span(group_).subspan(from));
-  group_.resize(from);
+  const std::size_t end = lane_.acknowledged() >= own_until_ ? group_.size() : group_.size() - own_;
+  if (from >= end || run_.settings.workers == 1) return;
+  const auto first = group_.begin() + static_cast<std::ptrdiff_t>(from);
+  run_.ready.push_fresh({first, end - from});
+  group_.erase(first, first + static_cast<std::ptrdiff_t>(end - from));
 }
 
 bool worker::work_until(std::uint64_t until_ns, bool commits) {
@@ -188,7 +192,7 @@ bool worker::work_until(std::uint64_t until_ns, bool commits) {
     const bool retires = !ended_.empty();
     if (retires || run_.stopping()) {
       keep_ends();
-      static_cast<void>(admission_.retire(ended_, true));
+      admission_.retire(ended_);
     }
     const bool pulled = group_.empty() && admit(most);
     if (group_.empty() && !pulled && !retires) {
@@ -298,12 +302,11 @@ void worker::advance(active_item& item) {
   }
 }
 
-// Before a call: a suspect takes the turn to be alone, everybody else lets who has it go on. True where it was taken.
-bool worker::wait_turn(bool suspect) {
+// Before a call: a suspect takes the turn to be alone, everybody else lets who has it go on.
+void worker::wait_turn(bool suspect) {
   const auto enough = [this] { return run_.stopping(); };
-  if (suspect) return run_.flight != nullptr && run_.flight->take_turn(mark_.slot(), enough);
-  if (run_.flight != nullptr) run_.flight->wait_for_turn(enough);
-  return false;
+  if (suspect) mark_.take_turn(enough);
+  else if (run_.flight != nullptr) run_.flight->wait_for_turn(enough);
 }
 
 // What happened before it got here does not count against it any more.

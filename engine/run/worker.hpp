@@ -97,7 +97,7 @@ private:
 
   // Marks that an item is being executed, or several, while it lives; suspects have the turn to be alone.
   class marked_call;
-  [[nodiscard]] bool wait_turn(bool suspect);
+  void wait_turn(bool suspect);
   void note_progress(const active_item& item);
 
   // Items ahead whose values are fetched into the caches; the items themselves are there by then.
@@ -189,6 +189,8 @@ private:
   std::vector<step_counts> counts_;
   item_group taken_;  // out of the queue, not looked at
   item_group group_;  // to be run in this round
+  std::size_t own_ = 0;           // how many of them, the last ones, this worker has admitted in it;
+  lane_position own_until_ = 0;   // their admissions are acknowledged where the lane is up to here
   item_group ended_;  // to be retired
   item_group let_out_;  // of a rate_gate
   // Of transactions: one that is called, one whose commit is under way. Made by the first one.

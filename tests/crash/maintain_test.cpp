@@ -84,7 +84,7 @@ void forget_key(const fs::path& state) {
   core::lmdb_key name;
   core::make_index_key(env.salt(), 1, typed, name);
   REQUIRE(txn.erase(env.in().index, name.bytes()));
-  REQUIRE(txn.commit() == 0);
+  txn.commit("commit");
 }
 
 }  // namespace

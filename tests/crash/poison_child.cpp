@@ -1,12 +1,13 @@
 // A workflow with items that take the process down.
 //
-//   poison_child STATE ITEMS WORKERS WAY [deaf] [slow] [batch] [loop [rare]] [never|one] [shared]
+//   poison_child STATE ITEMS WORKERS WAY [deaf] [slow] [batch] [loop [rare]] [never|one] [shared] [leaves]
 //
 // Every item whose number ends in 007 dies in the step "parse", in the way that is named; "mixed": each in another one.
 //   segv abort terminate overflow fpe ill trap exit thread none
 // deaf: without handlers of signals, the error that the tests must be able to find. slow: a step takes a millisecond.
 // batch: "parse" takes up to 100 items at once. loop: "parse" is a loop that dies in its tenth round, checkpointed after
 // every fifth. one, never: max_crashes. shared: one of several processes.
+// leaves: calls exit() in a handler of SIGTERM.
 //
 // Ends with 0 where all items have ended, with 3 and a sentence where that is not so.
 #include <pawl/pawl.hpp>
@@ -77,6 +78,7 @@ int main(int argc, char** argv) {
   const rlimit little{1 << 20, 1 << 20};
   ::setrlimit(RLIMIT_STACK, &little);
 
+  if (has(argc, argv, "leaves")) std::signal(SIGTERM, [](int) { std::exit(4); });
   const auto perhaps_die = [&](std::uint64_t number) {
     if (number % 1000 == 7) die(way == "mixed" ? ways[number / 1000 % ways.size()] : way);
   };

@@ -188,6 +188,22 @@ TEST_CASE("killed from outside fifty times while everything is executing: nobody
   CHECK(found.failed.empty());
 }
 
+TEST_CASE("asked to end, whose handler of SIGTERM calls exit() on a worker's thread: nobody is blamed") {
+  const temp_dir dir;
+  const std::vector<std::string> words{"1000", "1", "none", "slow", "leaves"};
+  int ends = 0;
+  for (int i = 0; i < 6; ++i) {
+    const pid_t child = start(dir / "state", words);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    ::kill(child, SIGTERM);
+    if (end_of(child) == 4) ++ends;
+  }
+  CHECK(ends >= 4);
+  CHECK(entries_left(dir / "state") == 0);
+  REQUIRE(end_of(start(dir / "state", words)) == 0);
+  CHECK(ends_of(dir / "state").done == 1000);
+}
+
 TEST_CASE("a crash on a thread that is no worker's makes suspects, who are then called alone") {
   const temp_dir dir;
   // The first death suspects up to four; then three count.

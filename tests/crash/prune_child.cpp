@@ -113,7 +113,7 @@ public:
         make_index_key(env.uuid(), workflow, one.key, name);
         txn.erase(env.in().index, name.bytes());
       });
-      env.check(txn.commit(), "commit");
+      txn.commit("commit");
     }
     write_transaction txn(env);
     tally counters;
@@ -123,7 +123,7 @@ public:
       txn.erase(env.in().items, item_key(address));
     });
     counters.write(txn);
-    env.check(txn.commit(), "commit");
+    txn.commit("commit");
   }
 };
 

@@ -98,6 +98,31 @@ TEST_CASE("a dead process's item goes on in another one within a second, at the 
   static_cast<void>(std::system("pkill -f '^sleep 60$' 2>/dev/null"));
 }
 
+TEST_CASE("an item that the source gives while what a dead process left of it waits in a batch: the batch is called") {
+  const temp_dir dir;
+  bool dies = true;
+  const auto chain = pawl::workflow<"batched">(
+      pawl::step<"one">([&](std::uint64_t item) {
+        if (dies) ::kill(::getpid(), SIGKILL);
+        return item;
+      }),
+      pawl::batch<"write">([](pawl::batch_view<std::uint64_t>) {}, {.max_items = 100, .max_delay = 60s}));
+  const std::vector<std::uint64_t> items{1};
+  pawl::test::child_process child([&](int) {
+    pawl::engine engine(dir / "state", shared_by(1));
+    static_cast<void>(engine.run(chain, items));
+    return 0;
+  });
+  REQUIRE(child.wait() == -SIGKILL);
+  dies = false;
+  pawl::engine engine(dir / "state", shared_by(2));
+  const auto began = clock_type::now();
+  const pawl::report made = engine.run(chain, items);
+  CHECK(made.done == 1);
+  CHECK(made.taken_over == 1);
+  CHECK(clock_type::now() - began < 30s);
+}
+
 TEST_CASE("top shows what the workers of each process are doing, and of a dead one what it was in") {
   const scene here;
   const auto first = here.start(0, 8, {"1", "hold=3"});

@@ -2,13 +2,17 @@
 #include <pawl/pawl.hpp>
 
 #include "crash/shared_scene.hpp"
+#include "lmdb/open.hpp"
 #include "support/asked.hpp"
 #include "support/catch.hpp"
+#include "support/child_process.hpp"
 
 #include <array>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <random>
+#include <vector>
 
 using namespace pawl::test;
 
@@ -179,6 +183,34 @@ TEST_CASE("a process that is stopped, wherever it is, and evicted: the others go
     CHECK(done_in(here) == 1200);
   }
   std::printf("shared: %d processes stopped and evicted, %d of them in the middle of a commit, 0 bad\n", evictions, in_a_commit);
+}
+
+TEST_CASE("a turn of transactional steps that fails at its beginning leaves the lock to others") {
+  const temp_dir dir;
+  pawl::engine engine(dir / "state", shared_by(1));
+  const auto reader = pawl::core::open_lmdb_reader(dir / "state");
+  std::vector<std::unique_ptr<pawl::core::snapshot>> all;
+  const auto chain = pawl::workflow<"turns">(
+      pawl::step<"read">([&](std::uint64_t item) {
+        try {
+          for (;;) all.push_back(reader->read());
+        } catch (const pawl::error&) {  // there is no place for one more
+        }
+        return item;
+      }),
+      pawl::transactional<"write">([](std::uint64_t item, pawl::transaction& tx) { tx.put(last_number, "", item); }));
+  const std::vector<std::uint64_t> items{1};
+  CHECK_THROWS_AS(engine.run(chain, items), pawl::error);
+  all.clear();
+  pawl::test::child_process other([&](int) {
+    const int fd = ::open((dir / "state/tables.lock").c_str(), O_RDWR | O_CLOEXEC);
+    struct flock wanted {};
+    wanted.l_type = F_WRLCK;
+    wanted.l_whence = SEEK_SET;
+    wanted.l_len = 1;
+    return fd >= 0 && ::fcntl(fd, F_SETLK, &wanted) == 0 ? 0 : 1;
+  });
+  CHECK(other.wait() == 0);
 }
 
 TEST_CASE("where the lock of transactional steps is lost, nothing is lost in silence") {

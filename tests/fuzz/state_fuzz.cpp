@@ -195,7 +195,7 @@ void forge_all(const fs::path& state, input_reader& in) {
   core::write_transaction txn(env);
   env.set_identity(core::read_identity(txn));
   for (std::size_t i = 0; i < count; ++i) forge(txn, in);
-  must(txn.commit() == 0);
+  txn.commit("commit");
 }
 
 void read_all(const fs::path& state) {
