@@ -363,13 +363,13 @@ public:
     for (const core::chain_revision& old : record_.revisions) {
       const core::chain_difference& change = run_.verdicts.difference(old.id);
       for (const std::string& one : change.migrations)
-        owner.logger->info("event=results_migrate workflow={} revision={} change=\"{}\"", chain->name, old.id, one);
+        owner.logger->info("event=results_migrate workflow={} revision={} change=\"{}\"", chain->name, old.id, core::printable(one));
       if (!change.input.empty())
         owner.logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id,
-                           change.input);
+                           core::printable(change.input));
       if (!change.identical)
         owner.logger->warn("event=chain_changed workflow={} revision={} change=\"{}\"", chain->name, old.id,
-                           change.text);
+                           core::printable(change.text));
     }
     begin_children(chosen);
   }

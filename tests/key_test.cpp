@@ -36,6 +36,8 @@ TEST_CASE("keys print as people write them, and nothing in them reaches a termin
   CHECK(printable_key(number(false, UINT64_MAX)) == "18446744073709551615");
   CHECK(printable_key(text("a b\n\t\r\\")) == "a b\\n\\t\\r\\\\");
   CHECK(printable_key(text("\x1b[31m")) == "\\x1b[31m");
+  CHECK(printable_key(text("a\u202eb\u2066\u061c\u2028\ufeff")) ==
+        "a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6\\xd8\\x9c\\xe2\\x80\\xa8\\xef\\xbb\\xbf");
   CHECK(printable_key(text("gr\xc3\xbc\xc3\x9f")) == "gr\xc3\xbc\xc3\x9f");
   CHECK(printable_key(text("\xc2\x9b" "1m")) == "\\xc2\\x9b1m");
   CHECK(printable_key(text("\xff\xc3")) == "\\xff\\xc3");

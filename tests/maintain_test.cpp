@@ -220,6 +220,45 @@ TEST_CASE("backups made while an engine works are whole, and each can be finishe
   CHECK(verify(state).whole());
 }
 
+TEST_CASE("a backup has no checkpoint of a loop that an item has come to behind its moment") {
+  const temp_dir dir;
+  std::atomic<bool> go{false};
+  std::atomic<bool> over{false};
+  std::atomic<int> rounds{0};
+  const auto chain = workflow<"later">(pawl::step<"fetch">([&](int n) {
+                                         while (n == 2 && !go) std::this_thread::sleep_for(1ms);
+                                         return std::string(n == 1 ? 300'000u : 10u, 'x');
+                                       }).keep(),
+                                       pawl::loop<"spin">(
+                                           [&](std::string& text) {
+                                             if (text.size() > 100) return round::done;
+                                             text[0] = static_cast<char>('a' + ++rounds % 26);
+                                             std::this_thread::sleep_for(1ms);
+                                             return over ? round::done : round::again;
+                                           },
+                                           {.every_rounds = 1}),
+                                       pawl::step<"end">([](const std::string& text) { return text.size(); }));
+  engine owner(dir / "state", quiet(2));
+  std::thread running([&] { static_cast<void>(owner.run(chain, std::vector<int>{1, 2})); });
+  const auto done = [&] {
+    const auto counted = state_view(dir / "state").workflows();
+    return counted.empty() ? 0 : counted[0].count(item_state::done);
+  };
+  while (done() != 1) std::this_thread::sleep_for(1ms);
+  const backup_report made = backup(dir / "state", dir / "copy", [&](const maintain_progress& now) {
+    if (now.part != "files") return;  // of the snapshot, which is long taken
+    go = true;
+    while (rounds < 20) std::this_thread::sleep_for(1ms);
+  });
+  CHECK(rounds >= 20);
+  go = true;
+  over = true;
+  running.join();
+  CHECK(made.files == 1);
+  CHECK(made.checkpoints == 0);
+  CHECK(verify(dir / "copy").whole());
+}
+
 TEST_CASE("a backup is refused where its target exists, or the state is damaged, and leaves nothing behind") {
   const temp_dir dir;
   whole::make(dir / "state");

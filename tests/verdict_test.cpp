@@ -1,4 +1,5 @@
 #include "run/verdict.hpp"
+#include "store/workflows.hpp"
 #include "support/catch.hpp"
 
 #include <pawl/codec.hpp>
@@ -264,4 +265,19 @@ TEST_CASE("a difference is told in words") {
         "step 1 'a' was removed");
   CHECK(compare_chains({0, 0, false, {effect("a"), effect("b")}}, {1, 0, false, {effect("a")}}).text ==
         "step 2 'b' was removed");
+}
+
+TEST_CASE("where an item stands is told by the name of the step, whatever the revision") {
+  const story moved({pure_step("read"), effect("check"), effect("loop")}, {pure_step("read"), effect("loop"), effect("end")});
+  stored_item item = at(2);
+  item.revision = 0;
+  CHECK(stands_at(moved.record, item, 0, 2));
+  CHECK_FALSE(stands_at(moved.record, item, 0, 1));
+  CHECK(stands_at(moved.record, item, 1, 1));  // of the same name
+  CHECK_FALSE(stands_at(moved.record, item, 1, 2));
+  item.reached = 1;  // not there yet
+  CHECK_FALSE(stands_at(moved.record, item, 0, 2));
+  CHECK_FALSE(stands_at(moved.record, item, 1, 1));
+  item = at(2, item_state::done);
+  CHECK_FALSE(stands_at(moved.record, item, 0, 2));
 }

@@ -213,6 +213,21 @@ TEST_CASE("what follows from the items is found wrong, and made anew") {
   must_be_repaired(here.state);
 }
 
+TEST_CASE("of what is wrong also that which is not told is repaired, or forbids it") {
+  const whole_state here;
+  here.change([&](auto& txn) {
+    for (const int number : {8, 9, 10}) {
+      core::lmdb_key name;
+      core::make_index_key(txn.env().salt(), whole_id, here.typed(number), name);
+      REQUIRE(txn.erase(txn.env().in().index, name.bytes()));
+    }
+  });
+  const verify_report made = verify(here.state, {.repair = true, .findings_max = 1});
+  CHECK(made.repaired);
+  CHECK(made.whole());
+  CHECK(verify(here.state).whole());
+}
+
 TEST_CASE("damage that costs data is told with the item and the step that it concerns, and is not repaired") {
   const whole_state here;
   verify_finding one;

@@ -22,6 +22,9 @@ int make_backup(const arguments& given) {
   output out;
   out << core::grouped(made.items) + " items copied and verified, with " + core::grouped(made.files) + " files and " +
              core::grouped(made.checkpoints) + " checkpoints of loops.\n";
+  if (made.checkpoints_missed != 0)
+    out << core::grouped(made.checkpoints_missed) + " checkpoints of loops were being written, or are damaged, and are not in it: a loop whose "
+                                                    "two checkpoints are so begins again from its input there.\n";
   out.finish();
   return exit_ok;
 }

@@ -166,7 +166,7 @@ bool take_in(const flight_record& record, const oom_counters& now, const boot_id
     if (key.empty() && call.found != finding::nothing) key = names.key(slot).value_or("");
     const std::string item = key.empty() ? "item=" + std::to_string(slot.item) : "key=\"" + printable_key(key) + "\"";
     told.push_back("event=process_died pid=" + std::to_string(record.header.pid) + " cause=\"" + held.cause +
-                   "\" workflow=" + names.workflow(slot) + " " + item + " step=" + names.step(slot) +
+                   "\" workflow=" + printable(names.workflow(slot)) + " " + item + " step=" + printable(names.step(slot)) +
                    (slot.entries != 1 ? " entries=" + std::to_string(slot.entries) : std::string()) +
                    " verdict=" + std::string(name_of(call.found)));
   }

@@ -102,6 +102,7 @@ void become_member(write_transaction& txn, environment& env, std::uint64_t& numb
 std::unique_ptr<environment> open_for_writing(const std::filesystem::path& state, const lmdb_options& options,
                                               opening_record& opening) {
   auto env = open_environment(state, options);
+  flush_names_of(state);
   write_transaction txn(*env);
   env->set_identity(read_identity(txn));
   check_records(txn);

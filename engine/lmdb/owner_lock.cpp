@@ -113,9 +113,9 @@ void add_sharers(int fd, std::vector<pid_t>& found) {
 
 // Closing it drops the locks of whoever has it in this process.
 descriptor look_at_owner(const std::filesystem::path& path) {
-  descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd && errno != ENOENT) throw_file_error(errno, "open", path);
-  return fd;
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 && errno == ENOENT) return {};
+  return open_plain(path, O_RDONLY);
 }
 
 }  // namespace

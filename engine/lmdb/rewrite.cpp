@@ -29,8 +29,7 @@ std::uint64_t room_of(const std::filesystem::path& path) {
 class nobody_has_it_open {
 public:
   explicit nobody_has_it_open(const std::filesystem::path& state)
-      : fd_(::open((state / "lock.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600)) {
-    if (!fd_) throw_file_error(errno, "open", state / "lock.mdb");
+      : fd_(open_plain(state / "lock.mdb", O_RDWR | O_CREAT)) {
     struct flock lock {};
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;

@@ -179,6 +179,11 @@ void make_state_directory(const std::filesystem::path& state,
   machine_files().sync_directory(parent);
 }
 
+void flush_names_of(const std::filesystem::path& state) {
+  machine_files().sync_directory(state);
+  if (::access(state.parent_path().c_str(), R_OK) == 0) machine_files().sync_directory(state.parent_path());
+}
+
 std::string warning_of_permissions(const std::filesystem::path& state) {
   struct stat status {};
   if (::stat(state.c_str(), &status) != 0) throw_file_error(errno, "look at", state);

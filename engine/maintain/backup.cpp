@@ -12,6 +12,7 @@
 #include "slots/format.hpp"
 #include "store/crc32c.hpp"
 #include "store/large_memory.hpp"
+#include "store/workflows.hpp"
 
 #include <pawl/error.hpp>
 
@@ -64,8 +65,10 @@ private:
     for (int tries = 1;; ++tries) {
       const auto directory = state_ / "journal";
       const journal_mark before = lmdb_snapshot(store_->env(), store_->blobs()).mark();
-      const lsn end = before.drained ? 0 : end_of_log_now(files(), directory, store_->uuid());
+      const lsn seen = before.drained ? 0 : end_of_log_now(files(), directory, store_->uuid());
       view_ = std::make_unique<lmdb_snapshot>(store_->env(), store_->blobs());
+      // What the snapshot has of the log it has whole, though that may have grown since.
+      const lsn end = std::max(seen, view_->mark().durable);
       try {
         if (auto copy = copy_log(files(), directory, store_->uuid(), view_->mark(), end)) {
           log_ = std::move(*copy);
@@ -106,7 +109,6 @@ private:
       const std::pair<std::uint64_t, std::uint64_t> name{read_big_endian(key.first(8)), read_big_endian(key.subspan(8))};
       named.erase(name);
       copy_file_of(name, fresh, true);
-      if (progress_) progress_({"files", made_.files, 0});
     }
     // A record that a later one has superseded may name a file that is gone.
     for (const auto& name : named) copy_file_of(name, fresh, false);
@@ -121,13 +123,15 @@ private:
     const auto from = files().open(path);
     const auto into = files().create(fresh / "blobs" / name);
     const std::uint64_t size = from->size();
-    for (std::uint64_t at = 0; at < size; at += piece_size) {
+    // A file of a state from elsewhere may claim to be huge: its holes are not filled.
+    for (std::uint64_t at = from->skip_hole(0); at < size; at = from->skip_hole(at + piece_size)) {
       const std::span<std::byte> piece{piece_.data(), static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, size - at))};
       from->read(at, piece);
       into->write(at, piece);
     }
     into->sync();
     ++made_.files;
+    if (progress_) progress_({"files", made_.files, 0});
   }
 
   // By what folds a journal in: rows, index, counters and files come to be what they would have come to be.
@@ -157,14 +161,15 @@ private:
         const slot_copied done = copy_loop(state_ / "slots" / name, path, uuid, *view);
         if (done == slot_copied::yes) ++next;
         else files().remove(path);
-        if (done != slot_copied::torn) break;
+        if (done == slot_copied::yes || done == slot_copied::unneeded) break;
+        if (done == slot_copied::changing && tries + 1 == slot_tries_max) ++made_.checkpoints_missed;
         std::this_thread::sleep_for(pause_before_another);
       }
     made_.checkpoints = next - 1;
     files().sync_directory(fresh / "slots");
   }
 
-  enum class slot_copied : std::uint8_t { yes, torn, unneeded };
+  enum class slot_copied : std::uint8_t { yes, torn, changing, unneeded };  // torn: whose it is cannot be told
 
   // The same checkpoint for the same step of the copy: uuid and identity are the copy's.
   slot_copied copy_loop(const std::filesystem::path& path, const std::filesystem::path& copy, const hash_key& uuid, snapshot& view) {
@@ -190,7 +195,7 @@ private:
       crc = crc32c(piece, crc);
       into->write(slot_payload_at + at, piece);
     }
-    if (crc != header->payload_crc) return slot_copied::torn;
+    if (crc != header->payload_crc) return slot_copied::changing;
     seal(*header);
     block.fill({});
     std::memcpy(block.data(), &*header, sizeof *header);
@@ -204,8 +209,8 @@ private:
     stored_item item;
     for (const workflow_record& workflow : view.workflows()) {
       if (workflow.id != header.workflow || !view.load(workflow.id, header.item, item)) continue;
-      const bool ended = item.state == item_state::done || item.state == item_state::skipped;
-      if (ended || (item.revision == header.revision && item.reached > header.step)) return false;
+      // An engine goes on: the item may have come to the loop since.
+      if (item.generation != header.generation || !stands_at(workflow, item, header.revision, header.step)) return false;
       for (const chain_revision& chain : workflow.revisions) {
         if (chain.id != header.revision || header.step >= chain.steps.size()) continue;
         const auto identity_in = [&](const hash_key& of) {

@@ -4,6 +4,7 @@
 #include "slots/format.hpp"
 #include "store/crc32c.hpp"
 #include "store/large_memory.hpp"
+#include "store/workflows.hpp"
 
 #include <pawl/error.hpp>
 
@@ -109,13 +110,15 @@ private:
     }
   }
 
-  // Not where the item has ended or is beyond the loop: then the next run gives it free.
+  // Not where the item has ended or is not in the loop: then the next run gives it free.
   [[nodiscard]] bool is_needed(const slot_header& header) const {
     try {
       stored_item item;
       if (view_ == nullptr || !view_->load(header.workflow, header.item, item)) return true;
-      const bool ended = item.state == item_state::done || item.state == item_state::skipped;
-      return !ended && item.generation == header.generation && (item.revision != header.revision || item.reached <= header.step);
+      if (item.generation != header.generation) return false;
+      for (const workflow_record& workflow : view_->workflows())
+        if (workflow.id == header.workflow) return stands_at(workflow, item, header.revision, header.step);
+      return true;
     } catch (const error&) {
       return true;
     }

@@ -40,10 +40,15 @@ public:
     }
     return std::move(made_);
   }
+  // Something derived is wrong, and all that it is derived from can be read.
+  [[nodiscard]] bool can_be_repaired() const noexcept { return some_derived_ && !some_original_; }
+  [[nodiscard]] bool is_beyond_repair() const noexcept { return some_original_; }
 
 private:
   void tell(verify_finding one) {
     ++made_.found;
+    some_derived_ = some_derived_ || one.derived;
+    some_original_ = some_original_ || (!one.derived && (one.part == "pages" || one.part == "records" || one.part == "items"));
     if (made_.findings.size() < options_.findings_max) made_.findings.push_back(std::move(one));
   }
 
@@ -119,32 +124,21 @@ private:
   const std::filesystem::path& state_;
   const verify_options& options_;
   verify_report made_;
+  bool some_derived_ = false;   // of what is wrong, told or not
+  bool some_original_ = false;  // what others are derived from
   row row_;
   std::vector<std::byte> room_;
 };
-
-// Something derived is wrong, and all that it is derived from can be read.
-bool can_be_repaired(verify_report& found) {
-  bool derived = false;
-  for (const verify_finding& one : found.findings) {
-    derived = derived || one.derived;
-    if (one.derived || (one.part != "pages" && one.part != "records" && one.part != "items")) continue;
-    found.notes.emplace_back("nothing was repaired: what the index and the counters are made from is damaged itself");
-    return false;
-  }
-  if (found.found > found.findings.size()) {
-    found.notes.emplace_back("nothing was repaired: there is more wrong than is told");
-    return false;
-  }
-  return derived;
-}
 
 }  // namespace
 }  // namespace core
 
 verify_report verify(const std::filesystem::path& state, const verify_options& options) {
-  verify_report found = core::verification(state, options).look();
-  if (!options.repair || !core::can_be_repaired(found)) return found;
+  core::verification first(state, options);
+  verify_report found = first.look();
+  if (options.repair && first.is_beyond_repair())
+    found.notes.emplace_back("nothing was repaired: what the index and the counters are made from is damaged itself");
+  if (!options.repair || !first.can_be_repaired()) return found;
   core::copy_plan plan;
   plan.derive = true;
   plan.progress = options.progress;

@@ -93,6 +93,7 @@ struct backup_report {
   std::uint64_t items = 0;
   std::uint64_t files = 0;        ///< values in files of their own
   std::uint64_t checkpoints = 0;  ///< of loops
+  std::uint64_t checkpoints_missed = 0;  ///< being written, or damaged, at each look; a loop whose two are so begins anew in the copy
   std::uint64_t journaled = 0;    ///< bytes of records that were folded in out of the journal
 };
 
