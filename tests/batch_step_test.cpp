@@ -545,9 +545,9 @@ TEST_CASE("where nothing is recorded batches are the same") {
   }
 }
 
-// Until the state shows so many items done, for 10 s at most.
+// Until the state shows so many items done, for a minute at most: a flush may take long on a busy disk.
 static void await_done(const std::string& state, std::uint64_t items) {
-  for (const auto until = std::chrono::steady_clock::now() + 10s; std::chrono::steady_clock::now() < until;
+  for (const auto until = std::chrono::steady_clock::now() + 60s; std::chrono::steady_clock::now() < until;
        std::this_thread::sleep_for(1ms))
     if (state_view(state).workflows().at(0).count(item_state::done) >= items) return;
 }
