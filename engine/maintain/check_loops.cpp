@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t piece_size = std::size_t{4} << 20;
 // An engine may be writing it: what is not whole counts only where it stays as it is for a second.
-constexpr int looks_max = 20;
+constexpr auto stays_for = std::chrono::seconds(1);
 constexpr auto pause_between_looks = std::chrono::milliseconds(50);
 
 struct looked_at {
@@ -168,7 +168,8 @@ std::uint64_t check_loops(file_system& files, const std::filesystem::path& state
     if (!is_slot(name)) continue;
     looked_at one = look_at(files, directory, name);
     bool stays = true;
-    for (int looks = 1; !one.whole && stays && looks < looks_max; ++looks) {
+    const auto until = std::chrono::steady_clock::now() + stays_for;  // a large one is not read often
+    while (!one.whole && stays && std::chrono::steady_clock::now() < until) {
       std::this_thread::sleep_for(pause_between_looks);
       looked_at again = look_at(files, directory, name);
       stays = is_same(one, again);
