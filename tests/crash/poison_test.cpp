@@ -177,6 +177,7 @@ TEST_CASE("killed from outside fifty times while everything is executing: nobody
     const int with = std::array{SIGKILL, SIGTERM, SIGSEGV, SIGABRT, SIGKILL}[i % 5];
     ::kill(child, with);
     const int end = end_of(child);
+    CAPTURE(i, with, end);
     REQUIRE((end == 0 || end == -with));
     if (end != 0) ++kills;
   }
@@ -340,6 +341,7 @@ TEST_CASE("one of several that share a state, killed from outside again and agai
     const int with = std::array{SIGKILL, SIGTERM, SIGSEGV, SIGABRT, SIGKILL}[i % 5];
     ::kill(one, with);
     const int end = end_of(one);
+    CAPTURE(i, with, end);
     REQUIRE((end == 0 || end == -with));
     if (end != 0) ++kills;
     one = start(dir / "state", words);

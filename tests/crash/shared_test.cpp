@@ -187,20 +187,14 @@ TEST_CASE("a process that is stopped, wherever it is, and evicted: the others go
 
 TEST_CASE("a turn of transactional steps that fails at its beginning leaves the lock to others") {
   const temp_dir dir;
-  pawl::engine engine(dir / "state", shared_by(1));
-  const auto reader = pawl::core::open_lmdb_reader(dir / "state");
+  pawl::core::lmdb_options options;
+  options.kept = pawl::core::keeping::shared;
+  const auto store = pawl::core::open_lmdb(dir / "state", options);
   std::vector<std::unique_ptr<pawl::core::snapshot>> all;
-  const auto chain = pawl::workflow<"turns">(
-      pawl::step<"read">([&](std::uint64_t item) {
-        try {
-          for (;;) all.push_back(reader->read());
-        } catch (const pawl::error&) {  // there is no place for one more
-        }
-        return item;
-      }),
-      pawl::transactional<"write">([](std::uint64_t item, pawl::transaction& tx) { tx.put(last_number, "", item); }));
-  const std::vector<std::uint64_t> items{1};
-  CHECK_THROWS_AS(engine.run(chain, items), pawl::error);
+  CHECK_THROWS_AS([&] {
+    for (;;) all.push_back(store->read());  // until there is no place for one more
+  }(), pawl::error);
+  CHECK_THROWS_AS(pawl::core::table_store::turn(*store->tables(), [] { return false; }), pawl::error);
   all.clear();
   pawl::test::child_process other([&](int) {
     const int fd = ::open((dir / "state/tables.lock").c_str(), O_RDWR | O_CLOEXEC);
