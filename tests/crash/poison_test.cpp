@@ -45,10 +45,12 @@ pid_t start(const std::filesystem::path& state, const std::vector<std::string>& 
     const int quiet = ::open("/dev/null", O_WRONLY);
     if (::dup2(quiet, STDOUT_FILENO) < 0 || ::dup2(quiet, STDERR_FILENO) < 0) ::_exit(126);
     // Sanitizers would end the program by an exit code of theirs.
-    const char* const given = std::getenv("ASAN_OPTIONS");
-    const std::string options = std::string(given != nullptr ? given : "") +
-                                ":handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0";
-    ::setenv("ASAN_OPTIONS", options.c_str(), 1);
+    for (const char* const variable : {"ASAN_OPTIONS", "TSAN_OPTIONS"}) {
+      const char* const given = std::getenv(variable);
+      const std::string options = std::string(given != nullptr ? given : "") +
+                                  ":handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0";
+      ::setenv(variable, options.c_str(), 1);
+    }
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }
