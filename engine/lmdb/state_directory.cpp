@@ -181,7 +181,11 @@ void make_state_directory(const std::filesystem::path& state,
 
 void flush_names_of(const std::filesystem::path& state) {
   machine_files().sync_directory(state);
-  if (::access(state.parent_path().c_str(), R_OK) == 0) machine_files().sync_directory(state.parent_path());
+  const std::filesystem::path parent = state.parent_path();
+  struct stat own {};
+  struct stat above {};
+  if (::stat(state.c_str(), &own) != 0 || ::stat(parent.c_str(), &above) != 0) throw_file_error(errno, "look at", state);
+  if (own.st_dev == above.st_dev && ::access(parent.c_str(), R_OK) == 0) machine_files().sync_directory(parent);
 }
 
 std::string warning_of_permissions(const std::filesystem::path& state) {

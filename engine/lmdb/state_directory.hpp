@@ -32,8 +32,8 @@ struct file_system_verdict {
 // Who else can change what is in the state, as a sentence; empty: nobody.
 [[nodiscard]] std::string warning_of_permissions(const std::filesystem::path& state);
 
-// Flushes the state's name and the names in it: a crash may have kept somebody from doing so. (That of a state in a directory
-// that the process may not read stays as it is.)
+// Flushes the state's name and the names in it: a crash may have kept somebody from doing so. (Not the name of a state that is a
+// mount point, or lies in a directory that the process may not read.)
 void flush_names_of(const std::filesystem::path& state);
 
 // Makes the directory whole: `fill` puts what belongs into it a temporary sibling of it. When this returns
