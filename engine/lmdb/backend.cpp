@@ -59,9 +59,10 @@ void lmdb_backend::collect_blobs() {
 
 void lmdb_backend::check_usable() const {
   env_->check_process();
-  if (failed_.load(std::memory_order_relaxed))
-    throw error(errc::stopped, "lmdb: " + env_->state().string() +
-                                   " has failed before and takes nothing more; close the engine and open it again");
+  if (failed_.load(std::memory_order_acquire))
+    throw error(errc::stopped, "lmdb: " + env_->state().string() + " has failed before" +
+                                   (why_failed_.empty() ? "" : " (" + why_failed_ + ")") +
+                                   " and takes nothing more; close the engine and open it again");
 }
 
 workflow_record lmdb_backend::open_workflow(std::string_view name, const chain_revision& chain,

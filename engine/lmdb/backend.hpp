@@ -15,6 +15,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace pawl::core {
 
@@ -78,7 +80,7 @@ private:
   void let_others_in() noexcept override;
   void check_usable() const;
   void leave() noexcept;
-  void fail() noexcept;
+  void fail(std::string_view why) noexcept;
   [[nodiscard]] std::uint64_t use_chain(write_transaction& txn, const workflow_record& workflow, bool& changed);
   // Writes what follows of the answer where it is the caller's; true where it is new.
   bool answer(write_transaction& txn, workflow_id workflow, claim_request& request, item_id& next, bool& changed);
@@ -100,6 +102,7 @@ private:
   batch batch_;
   folding folding_;
   std::atomic<bool> failed_{false};
+  std::string why_failed_;  // written once, before that
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> flushes_{0};
   std::atomic<std::uint64_t> bytes_{0};
@@ -113,10 +116,10 @@ auto lmdb_backend::guarded(Action&& action) {
   try {
     return action();
   } catch (const error& failure) {
-    if (failure.code() != errc::disk_full) fail();
+    if (failure.code() != errc::disk_full) fail(failure.what());
     throw;
   } catch (...) {
-    fail();
+    fail({});
     throw;
   }
 }

@@ -125,12 +125,16 @@ void lmdb_backend::release_all(workflow_id workflow) {
 void lmdb_backend::withdraw() noexcept {
   if (!env_->is_own_process()) return;
   const std::scoped_lock lock(writing_);
-  fail();
+  fail({});
 }
 
 // Nothing more is written. Whoever shares the state need not wait for what this process had: to them it is dead.
-void lmdb_backend::fail() noexcept {
-  failed_.store(true, std::memory_order_relaxed);
+void lmdb_backend::fail(std::string_view why) noexcept {
+  try {
+    if (!failed_) why_failed_ = why;
+  } catch (...) {  // without words then
+  }
+  failed_.store(true, std::memory_order_release);
   if (shared_) env_->lock().leave_seat(epoch_);
 }
 
