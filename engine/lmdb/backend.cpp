@@ -30,6 +30,7 @@ lmdb_backend::lmdb_backend(std::shared_ptr<environment> env, std::uint64_t epoch
       large_threshold_(options.large_threshold),
       epoch_(epoch),
       shared_(options.kept == keeping::shared),
+      lock_words_(shared_ ? lock_words(env_->state()) : lock_words()),
       folding_(*env_, *blobs_, epoch, shared_, options.dirty_pages_max, options.large_threshold) {
   if (options.kept != keeping::journaled) collect_blobs();
 }

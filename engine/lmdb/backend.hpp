@@ -5,6 +5,7 @@
 #include "lmdb/blobs.hpp"
 #include "lmdb/catalogue.hpp"
 #include "lmdb/folding.hpp"
+#include "lmdb/lock_words.hpp"
 #include "lmdb/open.hpp"
 #include "store/backend.hpp"
 #include "store/batch.hpp"
@@ -59,6 +60,7 @@ public:
   void release_all(workflow_id workflow) override;
   void withdraw() noexcept override;
   [[nodiscard]] std::vector<departed_process> bury_dead(const std::function<bool(std::uint64_t)>& found) override;
+  void wake_who_waits() noexcept override { lock_words_.wake_all(); }
   [[nodiscard]] std::uint64_t own_number() const noexcept override { return epoch_; }
   [[nodiscard]] bool is_there(std::uint64_t number) const override;
   void check_there() const override;
@@ -96,6 +98,7 @@ private:
   const std::uint64_t epoch_;
   const bool shared_;
   std::mutex writing_;  // LMDB has one writer; a second one in the same thread would wait for itself
+  const lock_words lock_words_;  // where others share the state
   std::optional<file_lock> turns_;  // of tables, among processes; made by the first turn
   std::optional<file_lock::held> turn_;
   std::vector<blob_name> unused_;  // of admissions that are somebody else's

@@ -42,10 +42,11 @@ shared_items::shared_items(claim_store& claims, run_state& run)
 void shared_items::beat(std::uint64_t now_ns) {
   if (now_ns - beaten_ns_ < beat_ns) return;
   beaten_ns_ = now_ns;
+  claims_.wake_who_waits();
   if (run_.flight != nullptr && ++beats_ % beats_a_second == 0) run_.flight->renew_memory_kills();
   if (due_.exchange(true, std::memory_order_acq_rel)) {
     try {
-      tend();
+      tend(false);
     } catch (...) {
       run_.fail(std::current_exception());
     }
@@ -53,9 +54,12 @@ void shared_items::beat(std::uint64_t now_ns) {
   if (run_.ready.idle() != 0) run_.ready.wake_one();
 }
 
-void shared_items::tend() {
+// Whoever claims may have to wait for another process, and the watch not for him.
+void shared_items::tend(bool may_wait) {
   {
-    const std::scoped_lock turn(claiming_);
+    std::unique_lock turn(claiming_, std::defer_lock);
+    if (may_wait) turn.lock();
+    else if (!turn.try_lock()) return;
     if (const auto released = take_released(); !released.empty()) claims_.claim(run_.workflow.id, {}, released);
   }
   for (const departed_process& one : claims_.bury_dead([this](std::uint64_t number) { return settle_dead(number); }))
@@ -91,7 +95,7 @@ bool shared_items::settle_dead(std::uint64_t number) {
 void shared_items::look() {
   due_.store(false, std::memory_order_release);
   pace();
-  tend();
+  tend(true);
   found_.clear();
   claims_.left_behind(run_.workflow.id, look_from_, found_max, found_);
   look_from_ = found_.size() == found_max ? found_.back() + 1 : 0;

@@ -65,7 +65,7 @@ public:
 
 private:
   static constexpr std::size_t beats_a_second = 5;
-  void tend();
+  void tend(bool may_wait);
   [[nodiscard]] bool settle_dead(std::uint64_t number);
   [[nodiscard]] std::vector<item_id> take_released();
   void tell();

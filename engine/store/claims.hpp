@@ -53,6 +53,9 @@ public:
   // Sets the claims of dead processes free; before that, `found` gets the number of each, and says whether it may be done
   // now. Any thread.
   [[nodiscard]] virtual std::vector<departed_process> bury_dead(const std::function<bool(std::uint64_t number)>& found) = 0;
+  // Whoever waits for another process, in whatever process, looks whether he still has to: one that was stopped or killed
+  // may have let him sleep. Any thread, at any time, in no time.
+  virtual void wake_who_waits() noexcept = 0;
   // The number by which this process is known here; it was nobody's before and will be nobody's again.
   [[nodiscard]] virtual std::uint64_t own_number() const noexcept = 0;
   // Whether another process of this number lives. Any thread.
