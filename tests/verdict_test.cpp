@@ -267,17 +267,16 @@ TEST_CASE("a difference is told in words") {
         "step 2 'b' was removed");
 }
 
-TEST_CASE("where an item stands is told by the name of the step, whatever the revision") {
+TEST_CASE("which step of an item's own revision a step is, is told by its name") {
   const story moved({pure_step("read"), effect("check"), effect("loop")}, {pure_step("read"), effect("loop"), effect("end")});
   stored_item item = at(2);
   item.revision = 0;
-  CHECK(stands_at(moved.record, item, 0, 2));
-  CHECK_FALSE(stands_at(moved.record, item, 0, 1));
-  CHECK(stands_at(moved.record, item, 1, 1));  // of the same name
-  CHECK_FALSE(stands_at(moved.record, item, 1, 2));
-  item.reached = 1;  // not there yet
-  CHECK_FALSE(stands_at(moved.record, item, 0, 2));
-  CHECK_FALSE(stands_at(moved.record, item, 1, 1));
-  item = at(2, item_state::done);
-  CHECK_FALSE(stands_at(moved.record, item, 0, 2));
+  CHECK(step_in_own_revision(moved.record, item, 0, 2) == 2);
+  CHECK(step_in_own_revision(moved.record, item, 1, 1) == 2);
+  CHECK(step_in_own_revision(moved.record, item, 1, 0) == 0);
+  CHECK_FALSE(step_in_own_revision(moved.record, item, 1, 2));  // "end" is new
+  CHECK_FALSE(step_in_own_revision(moved.record, item, 1, 3));
+  CHECK_FALSE(step_in_own_revision(moved.record, item, 7, 1));
+  item.revision = 7;  // not recorded
+  CHECK_FALSE(step_in_own_revision(moved.record, item, 1, 1));
 }

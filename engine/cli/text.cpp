@@ -1,5 +1,6 @@
 #include "cli/text.hpp"
 
+#include "record/utf8.hpp"
 #include "schema/json_text.hpp"
 #include "schema/time_text.hpp"
 
@@ -10,21 +11,6 @@ namespace pawl::cli {
 namespace {
 
 constexpr std::size_t column_width_max = 60;
-
-// The code point of a valid UTF-8 sequence.
-char32_t code_point(std::string_view sequence) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
-  if (sequence.size() == 1) return byte(0);
-  char32_t code = byte(0) & (0x7fU >> sequence.size());
-  for (std::size_t i = 1; i < sequence.size(); ++i) code = code << 6 | (byte(i) & 0x3fU);
-  return code;
-}
-
-// Controls of both sets, line and paragraph separators, what turns the writing direction, what cannot be seen.
-bool is_command(char32_t code) {
-  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x200b || code == 0x200e || code == 0x200f ||
-         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0x061c || code == 0xfeff;
-}
 
 void append_hex(std::string& into, std::string_view prefix, unsigned value, int digits) {
   static constexpr char hex[] = "0123456789abcdef";
@@ -58,7 +44,7 @@ void split(std::string_view bytes, Plain&& plain, Strange&& strange) {
     if (bytes.empty()) return;
     const std::size_t length = core::utf8_length(bytes);
     const std::string_view piece = bytes.substr(0, std::max<std::size_t>(length, 1));
-    if (length == 0 || is_command(code_point(piece)))
+    if (length == 0 || core::is_command(core::code_point(piece)))
       strange(piece, length != 0);
     else
       plain(piece);
@@ -110,7 +96,7 @@ std::string harmless_json(std::string_view json) {
   split(
       json, [&](std::string_view piece) { made += piece; },
       [&](std::string_view piece, bool valid) {
-        append_hex(made, "\\u", valid ? static_cast<unsigned>(code_point(piece)) : 0xfffdU, 4);
+        append_hex(made, "\\u", valid ? static_cast<unsigned>(core::code_point(piece)) : 0xfffdU, 4);
       });
   return made;
 }

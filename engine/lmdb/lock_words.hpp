@@ -3,8 +3,9 @@
 // LMDB's mutexes are robust: the kernel gives one whose owner dies to somebody who waits. But an owner that gives it back first
 // takes its name out and then wakes who waits. If it is stopped or dies between the two, and a third process takes the
 // mutex meanwhile, nobody wakes the one who waits: the kernel does so only where the mutex is free when the owner dies
-// (kernel/futex, handle_futex_death), and the third does not know of it. Met once in some 200 processes that were stopped
-// and killed. To wake somebody for nothing is allowed at any time: he looks, and says in the mutex that he waits.
+// (Linux, handle_futex_death), and the third does not know of it. So fits what a run of tests met: one slept on, and went on
+// when a debugger disturbed it. To wake somebody for nothing is allowed at any time: he looks, and says in the mutex that he
+// waits.
 #pragma once
 
 #include <cstdint>

@@ -83,18 +83,18 @@ std::string random_suffix() {
 }
 
 // A half made directory is removed on the way out; what a crash leaves behind disturbs nobody.
-struct temp_dir {
+struct temporary_directory {
   std::filesystem::path path;
   bool kept = false;
-  explicit temp_dir(std::filesystem::path where) : path(std::move(where)) {
+  explicit temporary_directory(std::filesystem::path where) : path(std::move(where)) {
     machine_files().make_directory(path);
   }
-  ~temp_dir() {
+  ~temporary_directory() {
     std::error_code ignored;
     if (!kept) std::filesystem::remove_all(path, ignored);
   }
-  temp_dir(const temp_dir&) = delete;
-  temp_dir& operator=(const temp_dir&) = delete;
+  temporary_directory(const temporary_directory&) = delete;
+  temporary_directory& operator=(const temporary_directory&) = delete;
 };
 
 }  // namespace
@@ -168,7 +168,7 @@ void make_state_directory(const std::filesystem::path& state,
   const auto parent = state.parent_path();
   std::string name(1, '.');
   name.append(state.filename().string()).append(".new-").append(random_suffix());
-  temp_dir fresh(parent / name);
+  temporary_directory fresh(parent / name);
   fill(fresh.path);
   machine_files().sync_directory(fresh.path);
   // An empty directory of that name is replaced; one with something in it is not.

@@ -209,8 +209,10 @@ private:
     stored_item item;
     for (const workflow_record& workflow : view.workflows()) {
       if (workflow.id != header.workflow || !view.load(workflow.id, header.item, item)) continue;
+      const bool ended = item.state == item_state::done || item.state == item_state::skipped;
+      if (ended || item.generation != header.generation) return false;
       // An engine goes on: the item may have come to the loop since.
-      if (item.generation != header.generation || !stands_at(workflow, item, header.revision, header.step)) return false;
+      if (step_in_own_revision(workflow, item, header.revision, header.step) != item.reached) return false;
       for (const chain_revision& chain : workflow.revisions) {
         if (chain.id != header.revision || header.step >= chain.steps.size()) continue;
         const auto identity_in = [&](const hash_key& of) {

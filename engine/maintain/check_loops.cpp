@@ -110,14 +110,16 @@ private:
     }
   }
 
-  // Not where the item has ended or is not in the loop: then the next run gives it free.
+  // Not where the item has ended or is beyond the loop: then the next run gives it free.
   [[nodiscard]] bool is_needed(const slot_header& header) const {
     try {
       stored_item item;
       if (view_ == nullptr || !view_->load(header.workflow, header.item, item)) return true;
-      if (item.generation != header.generation) return false;
+      const bool ended = item.state == item_state::done || item.state == item_state::skipped;
+      if (ended || item.generation != header.generation) return false;
       for (const workflow_record& workflow : view_->workflows())
-        if (workflow.id == header.workflow) return stands_at(workflow, item, header.revision, header.step);
+        if (workflow.id == header.workflow)
+          return item.reached <= step_in_own_revision(workflow, item, header.revision, header.step).value_or(item.reached);
       return true;
     } catch (const error&) {
       return true;

@@ -144,21 +144,6 @@ std::vector<std::string> child_keys_named(std::string_view text, std::size_t dep
   return keys;
 }
 
-namespace {
-
-// A character of UTF-8 beyond ASCII that is a command to whoever shows it: U+0080 to U+009F are control characters to some
-// terminals; the others separate lines, turn the writing direction or cannot be seen.
-bool is_command(std::string_view character) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
-  if (character.size() == 2) return (at(0) == 0xc2 && at(1) < 0xa0) || character == "\u061c";
-  if (character.size() != 3) return false;
-  const bool general = at(0) == 0xe2 && at(1) == 0x80 && (at(2) == 0x8b || at(2) == 0x8e || at(2) == 0x8f || (at(2) >= 0xa8 && at(2) <= 0xae));
-  const bool invisible = at(0) == 0xe2 && at(1) == 0x81 && at(2) >= 0xa0 && at(2) <= 0xaf;
-  return general || invisible || character == "\ufeff";
-}
-
-}  // namespace
-
 std::string printable(std::string_view bytes) {
   static constexpr char hex[] = "0123456789abcdef";
   std::string text;
@@ -170,12 +155,11 @@ std::string printable(std::string_view bytes) {
   while (!bytes.empty()) {
     const char first = bytes[0];
     const std::size_t length = utf8_length(bytes);
-    const bool control = static_cast<unsigned char>(first) < 0x20 || first == 0x7f || is_command(bytes.substr(0, length));
     if (first == '\n') text += "\\n";
     else if (first == '\t') text += "\\t";
     else if (first == '\r') text += "\\r";
     else if (first == '\\') text += "\\\\";
-    else if (length == 0 || control)
+    else if (length == 0 || is_command(code_point(bytes.substr(0, length))))
       for (const char byte : bytes.substr(0, length == 0 ? 1 : length)) escape(byte);
     else text.append(bytes.substr(0, length));
     bytes.remove_prefix(length == 0 ? 1 : length);

@@ -35,8 +35,9 @@ bool is_needed(const run_state& run, snapshot& view, const slot_header& header) 
   } catch (const error&) {  // whoever takes up the item is told
     return true;
   }
-  const bool over = (item.state == item_state::failed && item.sticky) ||
-                    !stands_at(run.workflow, item, header.revision, header.step);
+  const bool over = item.state == item_state::done || item.state == item_state::skipped ||
+                    (item.state == item_state::failed && item.sticky) ||
+                    item.reached > step_in_own_revision(run.workflow, item, header.revision, header.step).value_or(item.reached);
   const auto recorded = std::find_if(run.workflow.revisions.begin(), run.workflow.revisions.end(),
                                      [&](const chain_revision& one) { return one.id == header.revision; });
   if (over || recorded == run.workflow.revisions.end() || header.step >= recorded->steps.size()) return false;

@@ -60,16 +60,19 @@ void add_completed(const workflow_record& workflow, const chain_revision& revisi
   }
 }
 
-bool stands_at(const workflow_record& workflow, const stored_item& item, revision_id revision, std::uint16_t step) {
-  if (item.state == item_state::done || item.state == item_state::skipped) return false;
-  if (item.revision == revision) return item.reached == step;
+std::optional<std::size_t> step_in_own_revision(const workflow_record& workflow, const stored_item& item, revision_id revision,
+                                                std::size_t step) {
+  if (item.revision == revision) return step;
   const auto find = [&](revision_id id) {
     return std::find_if(workflow.revisions.begin(), workflow.revisions.end(), [&](const chain_revision& one) { return one.id == id; });
   };
   const auto own = find(item.revision);
   const auto other = find(revision);
-  if (own == workflow.revisions.end() || other == workflow.revisions.end()) return true;
-  return item.reached < own->steps.size() && step < other->steps.size() && own->steps[item.reached].name == other->steps[step].name;
+  if (own == workflow.revisions.end() || other == workflow.revisions.end() || step >= other->steps.size()) return std::nullopt;
+  const auto same = std::find_if(own->steps.begin(), own->steps.end(),
+                                 [&](const step_identity& one) { return one.name == other->steps[step].name; });
+  if (same == own->steps.end()) return std::nullopt;
+  return static_cast<std::size_t>(same - own->steps.begin());
 }
 
 const workflow_record& workflow_named(std::span<const workflow_record> known, std::string_view name) {

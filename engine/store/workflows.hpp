@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -23,9 +24,10 @@ std::size_t open_among(std::span<const workflow_record> known, std::string_view 
 void add_completed(const workflow_record& workflow, const chain_revision& revision,
                    std::span<const std::uint64_t> histogram, workflow_counts& into);
 
-// Has the item not ended, and is this step of that revision the next one that it is to do? Steps of two revisions are the
-// same where their names are. True where nobody can tell.
-[[nodiscard]] bool stands_at(const workflow_record& workflow, const stored_item& item, revision_id revision, std::uint16_t step);
+// Which step of the revision that the item is recorded under this one of `revision` is, by its name; so many steps the item
+// has completed where it stands at it. Nothing where there is none of that name, or one of the revisions is not known.
+[[nodiscard]] std::optional<std::size_t> step_in_own_revision(const workflow_record& workflow, const stored_item& item,
+                                                              revision_id revision, std::size_t step);
 
 // The workflow of that name. Throws pawl::error(not_found) with the names that there are.
 [[nodiscard]] const workflow_record& workflow_named(std::span<const workflow_record> known, std::string_view name);
