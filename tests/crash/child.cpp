@@ -15,8 +15,8 @@
 //
 // KILL_AT n: SIGKILL at the n-th line (0: never). MODE, words joined by commas: plain;
 // slow (steps that take 50 us); process (that durability); canary (the effect of
-// `write` happens after the step has returned, as it would if an engine recorded a
-// step before its success); deaf (writes and flushes that fail are taken for done);
+// `write` happens when all steps have returned, as it might if an engine recorded a
+// step before its success; one worker); deaf (writes and flushes that fail are taken for done);
 // unflushed (flushes do nothing).
 
 #include <pawl/pawl.hpp>
@@ -36,7 +36,8 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
-#include <thread>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -125,6 +126,7 @@ int main(int argc, char** argv) {
   deaf = mode.find("deaf") != std::string::npos;
   run_number = argv[4];
   kill_at = std::atol(argv[7]);
+  std::vector<std::pair<std::filesystem::path, std::string>> held_back;
   const auto work = [&] {
     if (!slow) return;
     const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
@@ -143,11 +145,7 @@ int main(int argc, char** argv) {
         const std::string text = p.text + " " + std::to_string(p.length);
         const told telling(key, "1");
         work();
-        if (canary)
-          std::thread([path = out / key, text] {
-            std::this_thread::sleep_for(std::chrono::milliseconds(100));  // longer than a commit, on any disk
-            write_whole(path, text);
-          }).detach();
+        if (canary) held_back.emplace_back(out / key, text);
         else write_whole(out / key, text);
         return p.length;
       }),
@@ -172,7 +170,7 @@ int main(int argc, char** argv) {
                                              if (next == items) return std::nullopt;
                                              return next++;
                                            }));
-    if (canary) std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    for (const auto& [path, text] : held_back) write_whole(path, text);
     tell("R " + run_number + " " + std::to_string(report.done));
     return report.done == static_cast<std::uint64_t>(items) ? 0 : 1;
   } catch (const std::exception& failure) {
