@@ -58,6 +58,8 @@ public:
   [[nodiscard]] claim_store* claims() override { return shared_ ? this : nullptr; }
   void claim(workflow_id workflow, std::span<claim_request> requests, std::span<const item_id> released) override;
   void release_all(workflow_id workflow) override;
+  void begin_run() noexcept override;
+  void end_run() noexcept override;
   void withdraw() noexcept override;
   [[nodiscard]] std::vector<departed_process> bury_dead(const std::function<bool(std::uint64_t)>& found) override;
   void wake_who_waits() noexcept override { lock_words_.wake_all(); }
@@ -83,6 +85,7 @@ private:
   void check_usable() const;
   void leave() noexcept;
   void fail(std::string_view why) noexcept;
+  void give_up_seat() noexcept;
   [[nodiscard]] std::uint64_t use_chain(write_transaction& txn, const workflow_record& workflow, bool& changed);
   // Writes what follows of the answer where it is the caller's; true where it is new.
   bool answer(write_transaction& txn, workflow_id workflow, claim_request& request, item_id& next, bool& changed);
@@ -98,6 +101,7 @@ private:
   const std::uint64_t epoch_;
   const bool shared_;
   std::mutex writing_;  // LMDB has one writer; a second one in the same thread would wait for itself
+  std::size_t runs_ = 0;         // under way, where others share the state; guarded by writing_
   const lock_words lock_words_;  // where others share the state
   std::optional<file_lock> turns_;  // of tables, among processes; made by the first turn
   std::optional<file_lock::held> turn_;

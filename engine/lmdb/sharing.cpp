@@ -122,20 +122,39 @@ void lmdb_backend::release_all(workflow_id workflow) {
   });
 }
 
+void lmdb_backend::begin_run() noexcept {
+  if (!env_->is_own_process()) return;
+  const std::scoped_lock lock(writing_);
+  ++runs_;
+}
+
+void lmdb_backend::end_run() noexcept {
+  if (!env_->is_own_process()) return;
+  const std::scoped_lock lock(writing_);
+  --runs_;
+  if (failed_) give_up_seat();
+}
+
 void lmdb_backend::withdraw() noexcept {
   if (!env_->is_own_process()) return;
   const std::scoped_lock lock(writing_);
   fail({});
 }
 
-// Nothing more is written. Whoever shares the state need not wait for what this process had: to them it is dead.
+// Nothing more is written.
 void lmdb_backend::fail(std::string_view why) noexcept {
   try {
     if (!failed_) why_failed_ = why;
   } catch (...) {  // without words then
   }
   failed_.store(true, std::memory_order_release);
-  if (shared_) env_->lock().leave_seat(epoch_);
+  give_up_seat();
+}
+
+// Whoever shares the state need not wait for what this process had: to them it is dead. But until its runs have ended it
+// still calls steps of its items, and an item is in one process at a time.
+void lmdb_backend::give_up_seat() noexcept {
+  if (shared_ && runs_ == 0) env_->lock().leave_seat(epoch_);
 }
 
 // A record of a process was written while it sat, and so never lies here without its seat taken while it lives.

@@ -35,7 +35,9 @@ shared_items::shared_items(claim_store& claims, run_state& run)
     : claims_(claims),
       run_(run),
       least_(items_at_least(run)),
-      limit_(least_) {}
+      limit_(least_) {
+  claims_.begin_run();
+}
 
 // Where nobody came to look since the last beat, because the source lets us wait or all workers are busy, what others wait
 // for is done here.

@@ -29,7 +29,11 @@ namespace pawl::core {
 
 class shared_items {
 public:
+  // Lives as long as the run's steps are called.
   shared_items(claim_store& claims, run_state& run);
+  ~shared_items() { claims_.end_run(); }
+  shared_items(const shared_items&) = delete;
+  shared_items& operator=(const shared_items&) = delete;
 
   // The watch's thread, as often as it likes.
   void beat(std::uint64_t now_ns);

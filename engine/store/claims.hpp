@@ -48,7 +48,11 @@ public:
   virtual void claim(workflow_id workflow, std::span<claim_request> requests, std::span<const item_id> released) = 0;
   // Gives back all that this process has claimed of the workflow: no run of it is under way any more. Any thread.
   virtual void release_all(workflow_id workflow) = 0;
-  // This process records nothing more, and counts as dead from here on: others take over what it had. Any thread.
+  // A run of this process begins, or has ended: none of its steps is being called any more. Any thread.
+  virtual void begin_run() noexcept = 0;
+  virtual void end_run() noexcept = 0;
+  // This process records nothing more, and counts as dead as soon as no run of it is under way: others take over what it
+  // had. The same where a commit fails and leaves open what is on the disk. Any thread.
   virtual void withdraw() noexcept = 0;
   // Sets the claims of dead processes free; before that, `found` gets the number of each, and says whether it may be done
   // now. Any thread.

@@ -5,7 +5,10 @@
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 
+#include <sys/syscall.h>
+
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <functional>
 #include <regex>
@@ -24,7 +27,16 @@ struct order {
   std::string text;
 };
 
+std::atomic<bool> disk_fails{false};
+
 }  // namespace
+
+// LMDB's, too: this program stands in for the C library.
+extern "C" int fdatasync(int fd) {
+  if (!disk_fails) return static_cast<int>(::syscall(SYS_fdatasync, fd));
+  errno = EIO;
+  return -1;
+}
 
 TEST_CASE("a loop goes on in another process where it was, whether its process died or has only stopped its run") {
   const bool dies = GENERATE(true, false);
@@ -226,4 +238,47 @@ TEST_CASE("what a dead process left behind is finished with its own input, and d
     CHECK(said == std::vector<std::string>(left, "old"));
     CHECK(engine.run(chain, std::vector<order>{{left, "old"}}).settled_before == 1);
   }
+}
+
+TEST_CASE("while a run whose disk failed still calls a step, its items are nobody else's; then they are, though it stays open") {
+  const temp_dir dir;
+  const std::string left = dir / "left";
+  std::function<void(int)> look;
+  const auto chain = pawl::workflow<"slow">(pawl::step<"look">([&](int number) { look(number); }));
+  const std::vector<int> items{1, 2};
+  pawl::test::child_process other([&](int to_parent) {
+    std::atomic<bool> entered{false};
+    look = [&](int number) {
+      if (number == 2) {
+        while (!entered) std::this_thread::sleep_for(1ms);
+        disk_fails = true;
+        return;
+      }
+      entered = true;
+      say(to_parent, "in");
+      std::this_thread::sleep_for(2s);
+      std::ofstream(left) << "left";
+    };
+    pawl::engine engine(dir / "state", shared_by(2));
+    try {
+      static_cast<void>(engine.run(chain, items));
+    } catch (const pawl::error& failure) {
+      if (failure.code() != pawl::errc::io) return 2;
+      for (;;) ::pause();
+    }
+    return 1;
+  });
+  REQUIRE(other.line() == "in");
+  std::atomic<int> calls{0};
+  std::atomic<int> too_early{0};
+  look = [&](int) {
+    ++calls;
+    if (!std::filesystem::exists(left)) ++too_early;
+  };
+  pawl::engine engine(dir / "state", shared_by(1));
+  CHECK(engine.run(chain, items).done == 2);
+  CHECK(calls == 2);
+  CHECK(too_early == 0);
+  other.kill();
+  CHECK(other.wait() == -SIGKILL);
 }
