@@ -1,6 +1,7 @@
 #include "plan.hpp"
 
 #include "file/file_system.hpp"
+#include "left_plans.hpp"
 #include "record/key.hpp"
 #include "run/recorded_chain.hpp"
 #include "run/verdict.hpp"
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <set>
@@ -84,8 +84,7 @@ void leave_plan(const std::filesystem::path& state, const plan& made) {
   const std::scoped_lock lock(one_at_a_time);
   const std::string own = "{\"workflow\":" + json_string(made.workflow) + ",";
   std::string text;
-  std::ifstream old(state / plan_file);
-  for (std::string line; std::getline(old, line);)
+  for (const std::string& line : read_left_plans(state))
     if (!line.starts_with(own)) text += line + "\n";
   text += to_json(made) + "\n";
 

@@ -12,10 +12,8 @@ namespace pawl::core {
 
 [[nodiscard]] plan make_plan(backend& store, const detail::chain& chain, const run_options& options);
 
-// The file in a state directory in which the last plan of each workflow lies, one JSON object a line.
-inline constexpr const char* plan_file = "plan.json";
-
-// Writes it there for `pawl plan`; replaces the plan of the same workflow.
+// Writes it into the state's plan_file (left_plans.hpp) for `pawl plan`; replaces the plan of the same workflow. Throws
+// pawl::error (damaged, io), as read_left_plans.
 void leave_plan(const std::filesystem::path& state, const plan& made);
 
 }  // namespace pawl::core

@@ -3,6 +3,10 @@
 #include <pawl/pawl.hpp>
 
 #include "file/file_system.hpp"
+#include "lmdb/catalogue.hpp"
+#include "lmdb/environment.hpp"
+#include "lmdb/owner_lock.hpp"
+#include "lmdb/transaction.hpp"
 
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
@@ -308,4 +312,77 @@ TEST_CASE("holes of a file are skipped, and nothing else") {
   const std::uint64_t behind = fresh->skip_hole(std::uint64_t{1} << 20);
   CHECK(behind <= std::uint64_t{1} << 30);
   CHECK(fresh->skip_hole(std::uint64_t{1} << 31) >= fresh->size());
+}
+
+TEST_CASE("numbers out of a forged state: refused by name, without end or bound") {
+  using namespace pawl::core;
+  const temp_dir dir;
+  const path state = dir / "state";
+  const auto chain = pawl::workflow<"numbers">(pawl::step<"one">([](std::int64_t n) { return n; }));
+  const auto run = [&](std::int64_t to) {
+    std::vector<std::int64_t> numbers;
+    for (std::int64_t n = 0; n < to; ++n) numbers.push_back(n);
+    pawl::engine engine(state, quiet());
+    return engine.run(chain, numbers).done;
+  };
+  const auto forge = [&](const std::function<void(write_transaction&)>& write) {
+    environment env(state, access_mode::write, default_map_size(), owner_lock::take(state));
+    write_transaction txn(env);
+    env.set_identity(read_identity(txn));
+    write(txn);
+    txn.commit("forge");
+  };
+  const auto why = [](const auto& call) {
+    try {
+      static_cast<void>(call());
+      return std::string();
+    } catch (const pawl::error& failure) {
+      return std::string(name_of(failure.code())) + ": " + failure.what();
+    }
+  };
+  CHECK(run(1) == 1);
+  workflow_counters counters;
+  forge([&](write_transaction& txn) { counters = read_counters(txn, 1).value(); });
+  const auto next_is = [&](item_id next) {
+    counters.next_item = next;
+    forge([&](write_transaction& txn) { write_counters(txn, 1, counters); });
+  };
+  next_is(item_id_end - 1);
+  CHECK_THAT(why([&] { return run(3); }), Contains("bad_argument") && Contains("no id left"));
+  next_is(item_id_end + 1);
+  CHECK_THAT(why([&] { return run(3); }), Contains("damaged"));
+  next_is(10);
+  forge([](write_transaction& txn) { write_mark(txn, {~std::uint64_t{0}, ~std::uint64_t{0}, false}); });
+  CHECK_THAT(why([&] { return run(3); }), Contains("damaged") && Contains("journal"));
+}
+
+TEST_CASE("in the place of a plan that was left: a pipe, a link to a file elsewhere") {
+  const temp_dir dir;
+  const path state = dir / "state";
+  const auto chain = pawl::workflow<"planned">(pawl::step<"one">([](std::int64_t n) { return n; }));
+  pawl::engine engine(state, quiet());
+  CHECK(engine.run(chain, std::vector<std::int64_t>{1}).done == 1);
+  static_cast<void>(engine.plan(chain));
+  const path plans = state / "plan.json";
+  REQUIRE(std::filesystem::exists(plans));
+  const auto plan = [&] {
+    try {
+      static_cast<void>(engine.plan(chain));
+      return std::string();
+    } catch (const pawl::error& failure) {
+      return std::string(failure.what());
+    }
+  };
+  std::filesystem::remove(plans);
+  REQUIRE(::mkfifo(plans.c_str(), 0600) == 0);
+  ::alarm(60);  // a hang is a failure
+  CHECK_THAT(plan(), Contains("is not a plain file"));
+  ::alarm(0);
+  std::filesystem::remove(plans);
+  std::ofstream(dir / "elsewhere") << "a secret\n";
+  std::filesystem::create_symlink(dir / "elsewhere", plans);
+  CHECK_THAT(plan(), Contains("is a symbolic link"));
+  std::filesystem::remove(plans);
+  CHECK(plan().empty());
+  CHECK(engine.run(chain, std::vector<std::int64_t>{2}).done == 1);
 }

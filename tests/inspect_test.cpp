@@ -418,3 +418,61 @@ TEST_CASE("a plan that engine::plan left is found, and a file that is none is re
   REQUIRE(::mkfifo((dir / "s" / "plan.json").c_str(), 0600) == 0);
   CHECK(code_of([&] { static_cast<void>(state_view(dir / "s").plans()); }) == pawl::errc::damaged);
 }
+
+TEST_CASE("pages of a table are no longer than they should be, whatever its values, and miss nothing") {
+  constexpr pawl::table<"long", int, std::string> longs;
+  const temp_dir dir;
+  {
+    pawl::engine engine(dir / "state", quiet());
+    const auto chain = pawl::workflow<"fill">(pawl::transactional<"put">(
+        [&](int n, pawl::transaction& tx) { tx.put(longs, n, std::string(300'000, 'x')); }));
+    std::vector<int> numbers(60);
+    for (int n = 0; n < 60; ++n) numbers[static_cast<std::size_t>(n)] = n;
+    REQUIRE(engine.run(chain, numbers).done == 60);
+  }
+  const state_view state(dir / "state");
+  std::optional<pawl::any_key> after;
+  int seen = 0;
+  int pages = 0;
+  do {
+    const pawl::table_page page = state.entries("long", after);
+    std::size_t bytes = 0;
+    for (const pawl::table_row& row : page.rows) {
+      CHECK(row.key.to_string() == std::to_string(seen++));
+      CHECK(row.json.size() == 300'002);
+      bytes += row.json.size();
+    }
+    CHECK(bytes < (std::size_t{4} << 20) + 300'002);
+    ++pages;
+    after = page.next;
+  } while (after);
+  CHECK(seen == 60);
+  CHECK(pages == 5);
+}
+
+TEST_CASE("the values of one item are shown as far as they are not too much together") {
+  const temp_dir dir;
+  const std::string text(std::size_t{10} << 20, '\x01');  // six characters each in JSON
+  {
+    pawl::engine engine(dir / "state", quiet());
+    const auto chain = pawl::workflow<"much">(
+        pawl::step<"a">([&](int) { return text; }).keep(), pawl::step<"b">([&](const std::string&) { return text; }).keep(),
+        pawl::step<"c">([&](const std::string&) { return text; }).keep(),
+        pawl::step<"d">([&](const std::string&) { return text; }).keep(),
+        pawl::step<"e">([&](const std::string&) { return text; }).keep(), pawl::step<"f">([](const std::string&) { return 1; }));
+    REQUIRE(engine.run(chain, std::vector<int>{1}).done == 1);
+  }
+  const auto items = state_view(dir / "state").items({.values = true}).items;
+  REQUIRE(items.size() == 1);
+  REQUIRE(items[0].kept.size() == 5);
+  std::size_t bytes = 0;
+  int told = 0;
+  for (const pawl::value_view& value : items[0].kept) {
+    bytes += value.json.size();
+    CHECK_FALSE(value.damaged);
+    told += value.json.empty() && !value.problem.empty() ? 1 : 0;
+  }
+  CHECK(told == 1);
+  CHECK(bytes > 4 * 6 * text.size());
+  CHECK(bytes <= std::size_t{256} << 20);
+}

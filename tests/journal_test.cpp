@@ -363,3 +363,37 @@ TEST_CASE("a journal of another state is no part of the log") {
   small.uuid[0] = std::byte{8};
   CHECK(small.find(0).end == 0);
 }
+
+TEST_CASE("what a forged journal says of itself costs neither memory nor time") {
+  small_journal small;
+  { const auto log = small.open(); }
+  CHECK(small.find(~lsn{0}).end == ~lsn{0});
+  const journal_salt salt(small.uuid);
+  const auto forge = [&](lsn first, std::uint64_t size) {
+    segment_header header{};
+    header.format = journal_format;
+    header.uuid = small.uuid;
+    header.epoch = header.number = 1;
+    header.first = first;
+    salt.seal(header);
+    std::vector<std::byte> payload(static_cast<std::size_t>(size));
+    frame_header frame{};
+    frame.first = first;
+    frame.epoch = frame.segment = 1;
+    frame.size = static_cast<std::uint32_t>(size);
+    frame.payload_crc = salt.crc(payload);
+    frame.link = header.crc;
+    salt.seal(frame);
+    auto& bytes = small.files.bytes_of(place / "1");
+    bytes.assign(static_cast<std::size_t>(2 * journal_block_size + size), std::byte{0});
+    std::memcpy(bytes.data(), &header, sizeof header);
+    std::memcpy(bytes.data() + journal_block_size, &frame, sizeof frame);
+  };
+  small.files.create(place / "1");
+  forge(0, 800);
+  CHECK(small.find(0).end == 800);  // what is forged well is found
+  forge(0, frame_payload_max + 8);
+  CHECK(small.find(0).end == 0);
+  forge(~lsn{0} - 8, 8);
+  CHECK(small.find(~lsn{0} - 8).end == ~lsn{0} - 8);
+}

@@ -70,6 +70,23 @@ TEST_CASE("an id set knows what it has seen, in order and in any order") {
   }
 }
 
+TEST_CASE("ids far from all others cost no more memory than any, and are told apart as well") {
+  const auto seed = pawl::test::asked_seed();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  id_set ids;
+  std::unordered_set<std::uint64_t> truth;
+  CHECK(ids.insert(item_id_end - 1));  // in a mere list of pages, 64 GiB
+  CHECK(ids.contains(item_id_end - 1));
+  for (int i = 0; i < 50'000; ++i) {
+    // Few of each page, so that some are far when they come and near later on.
+    const std::uint64_t id = (random() % 4000 << 16) + random() % 4;
+    REQUIRE(ids.contains(id) == truth.contains(id));
+    REQUIRE(ids.insert(id) == truth.insert(id).second);
+  }
+  CHECK(ids.size() == truth.size() + 1);
+}
+
 TEST_CASE("the key table finds every key in flight, whatever is erased around it") {
   const auto seed = pawl::test::asked_seed();
   CAPTURE(seed);

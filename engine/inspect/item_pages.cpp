@@ -16,7 +16,6 @@ namespace pawl::core {
 namespace {
 
 constexpr std::size_t rows_in_a_snapshot_max = 8192;
-constexpr std::size_t page_bytes_max = std::size_t{4} << 20;
 
 // Where a page goes on: "WORKFLOW.ITEM", the first item that it may hold.
 struct cursor {

@@ -16,6 +16,8 @@ constexpr std::size_t schemas_kept_max = 4096;
 // JSON is longer than what it is made of, seldom by more than this.
 constexpr std::size_t json_growth = 4;
 constexpr std::size_t json_size_min = 64 * 1024;
+// Of all values of an item, with their schemas: a row may name one value many times.
+constexpr std::size_t shown_of_item_max = std::size_t{256} << 20;
 
 const chain_revision* find_revision(const workflow_record& workflow, revision_id wanted) {
   const auto found = std::find_if(workflow.revisions.begin(), workflow.revisions.end(),
@@ -69,9 +71,15 @@ struct value_source {
   std::size_t size_max;
   snapshot& view;
   parsed_schemas& schemas;
+  std::size_t room = shown_of_item_max;  // for what is still to be shown
 };
 
-void show_json(const value_source& from, held_payload& payload, value_view& into) {
+void show_json(value_source& from, held_payload& payload, value_view& into) {
+  if (from.room == 0) {
+    into.problem = "left out: the values of this item that were shown before it are longer than " +
+                   std::to_string(shown_of_item_max) + " bytes together";
+    return;
+  }
   const std::optional<schema> described = from.schemas.find(payload.what.schema_hash, from.view);
   if (!described) {
     into.problem = "its schema is not stored";
@@ -79,16 +87,18 @@ void show_json(const value_source& from, held_payload& payload, value_view& into
     return;
   }
   into.schema = described->to_string();
+  from.room -= std::min(from.room, into.schema.size());
   if (into.size > from.size_max) {
     into.problem = "it has " + std::to_string(into.size) + " bytes, more than the " + std::to_string(from.size_max) +
                    " that were asked for";
     return;
   }
   if (!payload.has_bytes && into.size != 0) from.view.fetch(from.workflow, from.item, payload.what, payload.bytes);
-  into.json = described->to_json(payload.bytes, std::max(json_size_min, json_growth * from.size_max));
+  into.json = described->to_json(payload.bytes, std::min(from.room, std::max(json_size_min, json_growth * from.size_max)));
+  from.room -= std::min(from.room, into.json.size());
 }
 
-value_view show_value(const value_source& from, std::string step, held_payload payload) {
+value_view show_value(value_source& from, std::string step, held_payload payload) {
   value_view shown;
   shown.step = std::move(step);
   shown.size = payload.what.size;
@@ -148,7 +158,7 @@ void show_values(const workflow_record& workflow, const stored_item& item, std::
   for (const auto& [number, payload] : item.kept) kept.emplace_back(number, hold(payload, value_size_max));
   const std::uint16_t latest = item.result_step;
 
-  const value_source from{workflow.id, item, value_size_max, view, schemas};
+  value_source from{workflow.id, item, value_size_max, view, schemas};
   if (input) into.input = show_value(from, {}, std::move(*input));
   if (result) into.result = show_value(from, step_name(revision, latest), std::move(*result));
   for (auto& [number, payload] : kept)

@@ -1,5 +1,6 @@
 #include "inspect/table_pages.hpp"
 
+#include "inspect/item_pages.hpp"
 #include "inspect/typed_key.hpp"
 #include "record/key.hpp"
 
@@ -41,12 +42,14 @@ table_page read_table_page(backend& store, std::string_view table, const std::op
   bool behind = after.has_value();
   table_page page;
   std::span<const std::byte> value;
+  std::size_t bytes = 0;
   for (; view->seek(key, behind, value) && key.starts_with(prefix); behind = true) {
-    if (page.rows.size() == limit) {
+    if (page.rows.size() == limit || bytes >= page_bytes_max) {
       page.next = page.rows.back().key;
       break;
     }
     page.rows.push_back({key_of(std::string_view(key).substr(table_id_size)), values.to_json(value)});
+    bytes += page.rows.back().json.size();
   }
   return page;
 }

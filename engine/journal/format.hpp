@@ -26,6 +26,8 @@
 // whatever frames the older one has behind that.
 #pragma once
 
+#include "store/backend.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -37,10 +39,12 @@
 namespace pawl::core {
 
 using lsn = std::uint64_t;
+inline constexpr lsn lsn_max = log_position_max;  // so that no sum of a place and a size wraps
 using state_uuid = std::array<std::byte, 16>;
 
 inline constexpr std::size_t journal_block_size = 4096;
 inline constexpr std::size_t frame_alignment = 64;
+inline constexpr std::uint64_t frame_payload_max = std::uint64_t{64} << 20;  // of any release; what is longer is forged
 inline constexpr std::uint32_t journal_format = 1;
 inline constexpr std::uint32_t segment_magic = 0x67655350;  // "PSeg"
 inline constexpr std::uint32_t frame_magic = 0x6d724650;    // "PFrm"

@@ -106,7 +106,7 @@ void journal::rescue(lsn durable) {
 // Copies the frames that end behind `durable`; returns where the next may be written.
 std::uint64_t journal::copy_frames(live_segment& from, lsn durable, segment& into, std::uint64_t offset) {
   frame_walker walker(salt_);
-  walker.start(*from.in, from.read_from, static_cast<std::size_t>(from.used - from.read_from.offset));
+  walker.start(*from.in, from.read_from, static_cast<std::size_t>(frame_size_max));
   for (frame one; walker.place().first < from.end;) {
     if (!walker.next(one) || !walker.payload_matches(one))
       throw error(errc::damaged, "journal: " + directory_.string() +
@@ -194,6 +194,10 @@ void journal::append_frame(std::unique_lock<std::mutex>& lock, std::span<const s
   const auto fits = [&](std::uint64_t payload) {
     return open_ && block_end(live_.back().used) + size_in_file(payload) <= live_.back().in->size;
   };
+  if (groups.front().size() > frame_payload_max)
+    throw error(errc::too_large, "journal: " + std::to_string(groups.front().size()) +
+                                     " bytes of records at once, and a frame holds " + std::to_string(frame_payload_max) +
+                                     ": values as long as that belong into files of their own; this is a fault of pawl's");
   if (!fits(groups.front().size())) start_segment(lock, groups.front().size());
   std::uint64_t size = groups.front().size();
   std::size_t count = 1;

@@ -85,13 +85,13 @@ private:
 
   // From the segment that holds the applied lsn on, as far as frames follow each other.
   void walk() {
-    while (first_of(begin_ + 1) <= applied_) ++begin_;
+    while (begin_ + 1 < log_.size() && first_of(begin_ + 1) <= applied_) ++begin_;
     end_ = begin_;
-    if (first_of(begin_) > applied_) return;  // nothing holds it; whether that is right the judge will say
+    if (begin_ == log_.size() || first_of(begin_) > applied_) return;  // nothing holds it; whether that is right the judge will say
     for (bool goes_on = true; goes_on;) {
       walk_segment(log_[end_], first_of(end_ + 1));
       ++end_;
-      goes_on = first_of(end_) == found_.end;
+      goes_on = end_ < log_.size() && first_of(end_) == found_.end;
     }
   }
 

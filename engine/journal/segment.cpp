@@ -19,7 +19,7 @@ std::unique_ptr<segment> open_segment(file_system& files, const std::filesystem:
   if (opened->size < journal_block_size) return nullptr;
   segment_header header;
   opened->bytes->read(0, std::as_writable_bytes(std::span{&header, 1}));
-  if (!salt.is_sealed(header) || header.uuid != salt.uuid()) return opened;
+  if (!salt.is_sealed(header) || header.uuid != salt.uuid() || header.first > lsn_max) return opened;
   if (header.format != journal_format)
     throw error(errc::newer_format, "journal: " + path.string() + " has format " + std::to_string(header.format) +
                                         " and this release reads format " + std::to_string(journal_format) +
@@ -58,8 +58,9 @@ bool frame_walker::look_at(std::uint64_t offset, frame& into, bool may_read) {
   if (!hold(offset, sizeof(frame_header), may_read)) return false;
   frame_header header;
   std::memcpy(&header, at(offset), sizeof header);
-  if (header.first != place_.first || header.link != place_.link || !salt_.is_sealed(header)) return false;
-  if (header.epoch != of_->header.epoch || header.segment != of_->header.number || header.size % 8 != 0) return false;
+  if (header.first > lsn_max || header.first != place_.first || header.link != place_.link || !salt_.is_sealed(header)) return false;
+  if (header.epoch != of_->header.epoch || header.segment != of_->header.number) return false;
+  if (header.size % 8 != 0 || header.size > frame_payload_max) return false;
   if (!hold(offset, sizeof header + header.size, may_read)) return false;
   into.header = header;
   into.offset = offset;
@@ -90,7 +91,7 @@ void each_frame_header(const segment& in, const journal_salt& salt,
     for (std::size_t at = 0; at + sizeof(frame_header) <= size; at += frame_alignment) {
       frame_header header;
       std::memcpy(&header, piece.data() + at, sizeof header);
-      if (header.magic == frame_magic && salt.is_sealed(header)) each(header, offset + at);
+      if (header.magic == frame_magic && header.first <= lsn_max && salt.is_sealed(header)) each(header, offset + at);
     }
   }
 }

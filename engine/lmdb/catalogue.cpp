@@ -206,7 +206,7 @@ journal_mark read_mark(const transaction& txn) {
   mark.applied = in.fixed<std::uint64_t>();
   mark.durable = in.fixed<std::uint64_t>();
   mark.drained = in.fixed<std::uint8_t>() != 0;
-  if (in.failed() || in.remaining() != 0 || mark.durable < mark.applied)
+  if (in.failed() || in.remaining() != 0 || mark.durable < mark.applied || mark.durable > log_position_max)
     throw_damaged(txn, "the record of what is applied of the journal");
   return mark;
 }
@@ -235,7 +235,8 @@ std::optional<workflow_counters> read_counters(const transaction& txn, workflow_
   workflow_counters counters;
   counters.next_item = in.fixed<std::uint64_t>();
   for (std::uint64_t& state : counters.by_state) state = in.fixed<std::uint64_t>();
-  if (in.failed() || in.remaining() != 0) throw_damaged(txn, "the counters of a workflow");
+  if (in.failed() || in.remaining() != 0 || counters.next_item > item_id_end)
+    throw_damaged(txn, "the counters of a workflow");
   return counters;
 }
 

@@ -4,6 +4,7 @@
 #include "lmdb/catalogue.hpp"
 #include "lmdb/long_values.hpp"
 #include "lmdb/members.hpp"
+#include "store/workflows.hpp"
 
 #include <pawl/error.hpp>
 
@@ -56,8 +57,9 @@ bool lmdb_backend::answer(write_transaction& txn, workflow_id workflow, claim_re
   bool is_new = false;
   if (request.item == not_stored) {
     const auto found = item_with_key(txn, workflow, request.key);
-    request.item = found ? *found : next++;
+    request.item = found ? *found : id_for_new(std::to_string(workflow), next);
     is_new = !found;
+    if (is_new) ++next;
   }
   const item_address address = address_of(workflow, request.item);
   if (!is_new && !request.admission.empty()) note_unused(request.admission, unused_);

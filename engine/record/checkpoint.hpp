@@ -35,6 +35,7 @@ using revision_id = std::uint16_t;   // per workflow: which recorded chain a ste
 
 // Both in one: the order in which rows lie.
 inline constexpr unsigned item_bits = 48;
+inline constexpr item_id item_id_end = item_id{1} << item_bits;  // behind the last one
 using item_address = std::uint64_t;
 [[nodiscard]] constexpr item_address address_of(workflow_id workflow, item_id item) noexcept {
   return item_address{workflow} << item_bits | item;
@@ -43,7 +44,7 @@ using item_address = std::uint64_t;
   return static_cast<workflow_id>(address >> item_bits);
 }
 [[nodiscard]] constexpr item_id item_of_address(item_address address) noexcept {
-  return address & ((item_address{1} << item_bits) - 1);
+  return address & (item_id_end - 1);
 }
 
 enum class checkpoint_kind : std::uint8_t {

@@ -3,6 +3,7 @@
 #include "record/key.hpp"
 #include "run/fan.hpp"
 #include "run/what_of.hpp"
+#include "store/workflows.hpp"
 
 #include <pawl/error.hpp>
 
@@ -323,7 +324,8 @@ void admission::settle(active_item* item, found& so_far) {
       leave_out_counted("it could not be looked up; run again");
       return;
     }
-    item->id = next_id_++;
+    item->id = id_for_new(run_.chain->name, next_id_);
+    ++next_id_;
     item->is_new = true;
     static_cast<void>(is_first(*item));
     ++new_items_;

@@ -105,6 +105,7 @@ struct stored_item {
 // How far a state has come, for comparing only: positions grow as checkpoints are committed.
 using log_position = std::uint64_t;
 inline constexpr log_position everything = ~log_position{0};
+inline constexpr log_position log_position_max = log_position{1} << 62;  // a state that is further on is forged
 
 // A consistent view. One thread at a time. Cheap to refresh; hold one no longer than needed.
 class snapshot {

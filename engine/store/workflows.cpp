@@ -27,6 +27,14 @@ Number next_number(std::size_t number, const char* what) {
 
 }  // namespace
 
+item_id id_for_new(std::string_view workflow, item_id next) {
+  if (next >= item_id_end)
+    throw error(errc::bad_argument, "store: workflow '" + std::string(workflow) +
+                                        "' has no id left for a new item: a workflow has room for 2^48, and ids of items "
+                                        "that are gone are never used again; use another state directory");
+  return next;
+}
+
 std::size_t open_among(std::span<const workflow_record> known, std::string_view name, const chain_revision& chain,
                        workflow_record& opened) {
   const auto found = std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.name == name; });

@@ -19,6 +19,10 @@ namespace pawl::core {
 std::size_t open_among(std::span<const workflow_record> known, std::string_view name, const chain_revision& chain,
                        workflow_record& opened);
 
+// The id that a new item gets, `next` being the first that nobody had. Throws pawl::error(bad_argument) where there is
+// none left, as in a state that was forged.
+[[nodiscard]] item_id id_for_new(std::string_view workflow, item_id next);
+
 // Adds the items of one revision, counted by `reached`, to the steps of the newest revision that they
 // have completed: a step is the same where its name is.
 void add_completed(const workflow_record& workflow, const chain_revision& revision,

@@ -176,8 +176,8 @@ public:
   /// All tables, in the order in which they were made.
   [[nodiscard]] std::vector<table_info> tables() const;
 
-  /// The entries behind this key (or from the first one on), at most `limit` of them. Throws not_found for a table that
-  /// is not there. Two pages may see two moments.
+  /// The entries behind this key (or from the first one on), at most `limit` of them, and fewer where they are long. Throws
+  /// not_found for a table that is not there. Two pages may see two moments.
   [[nodiscard]] table_page entries(std::string_view table, const std::optional<any_key>& after = {},
                                    std::size_t limit = 1000) const;
 

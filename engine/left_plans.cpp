@@ -1,7 +1,6 @@
-#include "inspect/left_plans.hpp"
+#include "left_plans.hpp"
 
 #include "file/file_system.hpp"
-#include "plan.hpp"
 
 #include <pawl/error.hpp>
 
@@ -20,7 +19,7 @@ constexpr std::size_t plans_size_max = std::size_t{16} << 20;
 
 [[noreturn]] void throw_no_plan(const std::filesystem::path& path, const std::string& why) {
   throw error(errc::damaged,
-              "inspect: " + path.string() + " " + why + "; remove it and let engine::plan write it again");
+              "plan: " + path.string() + " " + why + "; remove it and let engine::plan write it again");
 }
 
 std::string read_to_end(const descriptor& from, const std::filesystem::path& path) {
