@@ -386,3 +386,30 @@ TEST_CASE("in the place of a plan that was left: a pipe, a link to a file elsewh
   CHECK(plan().empty());
   CHECK(engine.run(chain, std::vector<std::int64_t>{2}).done == 1);
 }
+
+TEST_CASE("a data file of which nearly nothing is there is damaged, and takes no memory for what it says to have") {
+  const temp_dir dir;
+  const path state = dir / "state";
+  const auto chain = pawl::workflow<"sparse">(pawl::step<"one">([](std::int64_t n) { return n; }));
+  const auto run = [&] {
+    pawl::engine engine(state, quiet());
+    return engine.run(chain, std::vector<std::int64_t>{1}).done;
+  };
+  CHECK(run() == 1);
+  std::fstream data(state / "data.mdb", std::ios::binary | std::ios::in | std::ios::out);
+  const std::uint64_t last_page = (std::uint64_t{2} << 30) / 4096 - 1;
+  for (const int meta : {0, 1}) {  // LMDB's: a header of 16 bytes, then MDB_meta, whose mm_last_pg lies behind two MDB_db
+    data.seekp(meta * 4096 + 16 + 24 + 2 * 48);
+    data.write(reinterpret_cast<const char*>(&last_page), sizeof last_page);
+  }
+  data.close();
+  std::filesystem::resize_file(state / "data.mdb", std::uint64_t{2} << 30);
+  try {
+    static_cast<void>(run());
+    FAIL("it was opened");
+  } catch (const pawl::error& failure) {
+    CHECK(failure.code() == pawl::errc::damaged);
+    CHECK_THAT(failure.what(), Contains("most of it is missing"));
+  }
+  CHECK_THAT(run_tool({"ls", state}).err, Contains("most of it is missing"));
+}

@@ -198,6 +198,24 @@ std::string warning_of_permissions(const std::filesystem::path& state) {
   return {};
 }
 
+namespace {
+
+// Each opening takes a bit of memory for each page that the file is said to have. LMDB leaves no holes but where one
+// transaction made pages and gave them up again; file systems compress, but not by that much.
+void check_no_void(const std::filesystem::path& path, std::uint64_t used) {
+  constexpr std::uint64_t used_max = std::uint64_t{1} << 30;
+  constexpr std::uint64_t packed_max = 256;
+  struct stat status {};
+  if (used <= used_max) return;
+  if (::stat(path.c_str(), &status) != 0) throw_file_error(errno, "look at", path);
+  const std::uint64_t on_disk = static_cast<std::uint64_t>(status.st_blocks) * 512;
+  if (used / packed_max > on_disk)
+    throw error(errc::damaged, "lmdb: " + path.string() + " says that " + std::to_string(used) + " bytes of it are used, and has " +
+                                   std::to_string(on_disk) + " on the disk: most of it is missing; restore a backup");
+}
+
+}  // namespace
+
 void check_data_file(const std::filesystem::path& state, bool to_write) {
   const auto path = state / "data.mdb";
   check_plain(path, to_write);
@@ -217,6 +235,7 @@ void check_data_file(const std::filesystem::path& state, bool to_write) {
   const std::uint64_t last = first.transaction > second.transaction ? first.last_page : second.last_page;
   const std::uint64_t size = data->size();  // after the metas: a writer at work only makes it longer
   if (last >= size / page) throw_cut_off(path, size, last < UINT64_MAX / page ? (last + 1) * page : UINT64_MAX);
+  check_no_void(path, (last + 1) * page);
   if (!pages_are_known()) return;
   const found_metas metas = read_metas(*data, true);
   if (!metas.findings.empty())
