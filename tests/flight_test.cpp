@@ -571,17 +571,21 @@ TEST_CASE("who has the turn is alone: others wait for its end, and it for theirs
     suspect.take_turn(never_enough);
     has_turn = true;
   });
+  for (int tries = 0; tries < 10'000 && !other.someone_alone(); ++tries) std::this_thread::sleep_for(1ms);
+  CHECK(other.someone_alone());
   std::this_thread::sleep_for(30ms);
   CHECK_FALSE(has_turn);
-  CHECK(other.someone_alone());
   other.end();
   waiting.join();
   CHECK(has_turn);
   std::atomic<bool> let_go{false};
+  std::atomic<bool> there{false};
   std::thread second([&] {
+    there = true;
     one.recorder.wait_for_turn(never_enough);
     let_go = true;
   });
+  while (!there) std::this_thread::sleep_for(1ms);
   std::this_thread::sleep_for(30ms);
   CHECK_FALSE(let_go);
   suspect.end_turn();
