@@ -65,6 +65,10 @@ public:
     if (pid_ > 0) wait();
   }
 
+  [[nodiscard]] bool has_ended() const {
+    siginfo_t how{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &how, WEXITED | WNOHANG | WNOWAIT) == 0 && how.si_pid == pid_;
+  }
   int wait() {
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0) {}
@@ -76,13 +80,11 @@ private:
   pid_t pid_ = 0;
 };
 
-// Until the run has begun a second step of an item, so that it has committed something; or is not going to.
-void wait_for_step(const child_options& options, int run) {
-  using clock = std::chrono::steady_clock;
+// Until the run has begun a second step of an item, so that it has committed something; or has ended.
+void wait_for_step(const child_options& options, int run, const disturbed_run& child) {
   const std::string begun = "S " + std::to_string(run) + " ";
   const auto is_second = [&](const std::string& line) { return line.starts_with(begun) && line.back() != '0'; };
-  for (const auto until = clock::now() + std::chrono::seconds(10); clock::now() < until;
-       std::this_thread::sleep_for(std::chrono::milliseconds(5))) {
+  for (; !child.has_ended(); std::this_thread::sleep_for(std::chrono::milliseconds(5))) {
     std::ifstream log(options.dir / "log");
     for (std::string line; std::getline(log, line);)
       if (is_second(line)) return;
@@ -109,7 +111,7 @@ outcome shut_down_often(const std::string& type, const std::string& mode, int wa
     int run = 0;
     for (; found.shutdowns < wanted; ++run) {
       disturbed_run child(one.options, run);
-      if (run % 2 == 1) wait_for_step(one.options, run);  // however slow the disk; else perhaps in the opening
+      if (run % 2 == 1) wait_for_step(one.options, run, child);  // however slow the disk; else perhaps in the opening
       std::this_thread::sleep_for(std::chrono::microseconds(2000 + random() % 100'000));
       disk.shut_down();
       const int code = child.wait();
